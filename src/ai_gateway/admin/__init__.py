@@ -1,0 +1,1 @@
+"""The control path: what an admin sees and changes."""

@@ -1,0 +1,251 @@
+"""The composition root: the only place that wires objects."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from ai_gateway import __version__
+from ai_gateway.admin import landing
+from ai_gateway.config import Settings
+from ai_gateway.ingress.api import Api, Page
+from ai_gateway.ingress.health import Health
+from ai_gateway.ingress.server import GatewayProtocol, GatewayServer
+from ai_gateway.observe.logs import RequestLog, configure
+from ai_gateway.pipeline import Pipeline
+from ai_gateway.policy.snapshot import Snapshot
+from ai_gateway.store.accounting import SqliteAccounting
+from ai_gateway.store.clients import SqlClientStore
+from ai_gateway.store.crypto import SecretBox, load_or_create_key
+from ai_gateway.store.migrate import ensure_schema
+from ai_gateway.store.protocols import StoreError
+from ai_gateway.store.spool import Spool
+from ai_gateway.store.writer import Writer
+from ai_gateway.upstream.aiohttp_transport import AiohttpTransport
+from ai_gateway.upstream.catalog import Catalog
+from ai_gateway.upstream.echo import EchoTransport
+from ai_gateway.upstream.pool import TransportPool
+
+__all__ = ["serve"]
+
+SNAPSHOT_POLL_S = 0.25
+PURGE_INTERVAL_S = 3600.0
+PURGE_CHUNK = 1000
+FLUSH_TIMEOUT_S = 30.0
+KEEP_ALIVE_S = 75
+BACKLOG = 2048
+DAY_MS = 86_400_000
+
+_log = logging.getLogger("ai_gateway")
+
+
+def serve(settings: Settings, *, config_path: Path) -> int:
+    """Run until a signal says stop. Returns the exit code: 1 where it could not start.
+
+    Raises: StoreError where the database or the key file cannot be used.
+    """
+    as_json = configure(level=settings.logging.level, format=settings.logging.format)
+    sys.setswitchinterval(0.001)  # the accounting thread gives way to the event loop sooner
+    ensure_schema(settings.database.path)
+    runner = asyncio.Runner(loop_factory=_loop_factory())
+    with runner:
+        return runner.run(_run(settings, config_path, RequestLog(as_json=as_json)))
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.Loop
+
+
+class Control:
+    """The control path: brings changes into the data path, and keeps house."""
+
+    def __init__(self, store: SqlClientStore, pipeline: Pipeline, health: Health) -> None:
+        self._store = store
+        self._pipeline = pipeline
+        self._health = health
+        self._saves: set[asyncio.Task[None]] = set()
+
+    async def refresh(self) -> None:
+        """Swap in a new snapshot where something has changed. Raises: StoreError."""
+        version = await self._store.version()
+        if version != self._pipeline.snapshot.version:
+            self._pipeline.snapshot = Snapshot.of(await self._store.list_clients(), version)
+        self._health.database_fault = None
+
+    async def watch(self) -> None:
+        """See every change of a client within a second, whoever made it."""
+        while True:
+            await asyncio.sleep(SNAPSHOT_POLL_S)
+            try:
+                await self.refresh()
+            except StoreError as error:
+                if self._health.database_fault is None:
+                    _log.error("the database is away, serving on with what is known: %s", error)
+                self._health.database_fault = "the database cannot be reached"
+
+    def save_models(self, client_id: str, models: Sequence[str]) -> None:
+        """Store a fetched list some time soon."""
+        task = asyncio.create_task(self._save_models(client_id, models))
+        self._saves.add(task)
+        task.add_done_callback(self._saves.discard)
+
+    async def _save_models(self, client_id: str, models: Sequence[str]) -> None:
+        try:
+            await self._store.set_models(client_id, models)
+        except StoreError as error:
+            _log.warning("the model list of client %s was not stored: %s", client_id, error)
+
+
+class Admission:
+    """Says no while the process stops, or while accounting could not take another row."""
+
+    def __init__(self, spool: Spool, health: Health, *, reject_when_full: bool) -> None:
+        self._spool = spool
+        self._health = health
+        self._reject_when_full = reject_when_full
+
+    def closed(self) -> str | None:
+        if self._health.draining:
+            return "the gateway is stopping: try again on another connection"
+        if self._reject_when_full and self._spool.is_full:
+            return "the gateway cannot write its accounting: try again later"
+        return None
+
+
+async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> int:
+    database = settings.database.path
+    key = load_or_create_key(database.parent / "secret.key", os.environ.get("AI_GATEWAY_SECRET_KEY"))
+    accounting = settings.accounting
+    health = Health(__version__)
+    async with contextlib.AsyncExitStack() as stack:
+        store = await SqlClientStore.open(database, SecretBox(key))
+        stack.push_async_callback(store.close)
+        ledger = SqliteAccounting(database)
+        spool = Spool(database.parent / "spool", max_bytes=accounting.spool_max_bytes, fsync=accounting.fsync)
+        stack.callback(spool.close)
+        writer = Writer(spool, ledger, on_read=requests.write)
+        writer.start()
+        stack.callback(_finish_accounting, writer)
+        transports = TransportPool(network=AiohttpTransport(), builtin=EchoTransport())
+        stack.push_async_callback(transports.close)
+        gate = Admission(spool, health, reject_when_full=accounting.on_full == "reject")
+        pipeline = Pipeline(transports=transports, sink=spool.append, gate=gate)
+        control = Control(store, pipeline, health)
+        await control.refresh()
+        api = Api(
+            pipeline=pipeline,
+            catalog=Catalog(transports, control.save_models),
+            health=health,
+            pages=_pages(),
+            max_body_bytes=settings.server.max_body_bytes,
+        )
+        for work in (control.watch(), _purge(settings)):
+            stack.callback(asyncio.create_task(work).cancel)
+        return await _listen(settings, api, health, config_path)
+
+
+def _pages() -> dict[str, Page]:
+    home = Page(307, [(b"location", b"/admin")], b"")
+    admin = Page(200, landing.HEADERS, landing.page(__version__))
+    return {"/": home, "/admin": admin, "/admin/": admin}
+
+
+async def _listen(settings: Settings, api: Api, health: Health, config_path: Path) -> int:
+    server = settings.server
+    try:
+        sockets = _bind(server.host, server.port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        print(f"ai-gateway: cannot listen on {server.host}:{server.port}: {reason}", file=sys.stderr)  # noqa: T201
+        return 1
+    https = server.https
+    config = uvicorn.Config(
+        api,
+        http=GatewayProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        headers=[("strict-transport-security", "max-age=31536000")] if https.enabled else None,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=server.shutdown_timeout_seconds,
+        ssl_certfile=https.cert_file if https.enabled else None,
+        ssl_keyfile=https.key_file if https.enabled else None,
+        ssl_context_factory=_tls if https.enabled else None,
+    )
+
+    def started() -> None:
+        scheme = "https" if https.enabled else "http"
+        port = sockets[0].getsockname()[1]
+        _log.info(
+            "ai-gateway %s listens on %s://%s:%d (%s)", __version__, scheme, server.host, port, config_path
+        )
+
+    def draining() -> None:
+        health.draining = True
+
+    await GatewayServer(config, on_started=started, on_drain=draining).serve(sockets=sockets)
+    return 0
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets for every address of `host`. Raises: OSError."""
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    addresses = dict.fromkeys((family, address[:2]) for family, _, _, _, address in found)
+    return [
+        socket.create_server((str(name), int(number)), family=family, backlog=BACKLOG)
+        for family, (name, number) in addresses
+    ]
+
+
+def _tls(_: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    context = default()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+async def _purge(settings: Settings) -> None:
+    """Delete rows past their retention, a chunk at a time."""
+    accounting = settings.accounting
+    while True:
+        await asyncio.sleep(PURGE_INTERVAL_S)
+        now_ms = time.time_ns() // 1_000_000
+        with contextlib.suppress(StoreError):  # the next round tries again
+            await asyncio.to_thread(
+                _purge_all,
+                settings.database.path,
+                now_ms - accounting.retention_days * DAY_MS,
+                now_ms - accounting.body_retention_days * DAY_MS,
+            )
+
+
+def _purge_all(database: Path, rows_before_ms: int, bodies_before_ms: int) -> None:
+    store = SqliteAccounting(database)
+    try:
+        while store.purge(
+            rows_before_ms=rows_before_ms, bodies_before_ms=bodies_before_ms, limit=PURGE_CHUNK
+        ):
+            time.sleep(0.05)  # let the writer in between
+    finally:
+        store.close()
+
+
+def _finish_accounting(writer: Writer) -> None:
+    if not writer.flush(FLUSH_TIMEOUT_S):
+        _log.warning("some rows are still in the spool: they are written at the next start")
+    writer.stop()

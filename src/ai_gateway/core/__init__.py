@@ -1,0 +1,1 @@
+"""Canonical types and framing: pure, no I/O, no clock."""

@@ -1,0 +1,57 @@
+"""The request log row, as it travels from the data path through the spool into the database."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["RequestRecord"]
+
+
+class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One request. Times in milliseconds, tokens in tokens, cost in USD.
+
+    `input_tokens` and `output_tokens` are totals; `cached_tokens` and `cache_write_tokens` are parts of
+    the former, `reasoning_tokens` of the latter. `usage_raw` is the provider's own JSON.
+    `cost_usd` is None where no price is known: never 0 for "unknown".
+    """
+
+    id: str
+    started_at: int
+    """Unix time in milliseconds, UTC."""
+    client_id: str | None = None
+    client_name: str | None = None
+    endpoint: str
+    """Method and path, e.g. `POST /v1/chat/completions`."""
+    dialect: str
+    provider: str | None = None
+    model_asked: str | None = None
+    model_served: str | None = None
+    status: int
+    """What the caller got, or would have got had its stream not begun; 499 where it hung up first."""
+    error: str | None = None
+    """The error's code."""
+    error_message: str | None = None
+    streaming: bool = False
+    tools_used: bool = False
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    usage_estimated: bool = False
+    usage_raw: str | None = None
+    cost_usd: float | None = None
+    ttfb_ms: float | None = None
+    """From the gateway's receipt of the request to the upstream's first content."""
+    latency_ms: float = 0.0
+    overhead_ms: float = 0.0
+    """Time spent in the gateway before the upstream call."""
+    attempts: int = 0
+    """Upstream calls made."""
+    key_tail: str | None = None
+    """The last four characters of the gateway key."""
+    caller_address: str | None = None
+    caller_request: str | None = None
+    """Bodies: only where the client's `log_bodies` is on."""
+    upstream_request: str | None = None
+    response: str | None = None

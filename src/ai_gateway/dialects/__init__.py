@@ -1,0 +1,1 @@
+"""Wire dialects: pure functions and small state machines, bytes and structs in and out."""

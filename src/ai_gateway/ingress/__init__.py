@@ -1,0 +1,1 @@
+"""The client-facing API: thin HTTP endpoints, bytes to pipeline to bytes."""

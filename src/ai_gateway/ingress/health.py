@@ -1,0 +1,42 @@
+"""Whether the gateway lives, and whether it is ready."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Health"]
+
+
+class Health:
+    """Fed by the control path; asking costs nothing and touches no database."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        self.draining = False
+        self.database_fault: str | None = "the database has not been reached yet"
+
+    def answer(self, path: str) -> tuple[int, bytes] | None:
+        """Status and JSON body for a health path; None for any other."""
+        match path:
+            case "/health/live":
+                return 200, msgspec.json.encode({"status": "ok"})
+            case "/health/ready":
+                return self._status(), msgspec.json.encode({"status": self._word(), "checks": self._checks()})
+            case "/health":
+                body = {"status": self._word(), "live": True, "ready": self._status() == 200}
+                return self._status(), msgspec.json.encode(
+                    {**body, "version": self.version, "checks": self._checks()}
+                )
+            case _:
+                return None
+
+    def _status(self) -> int:
+        return 503 if self.draining or self.database_fault else 200
+
+    def _word(self) -> str:
+        if self.draining:
+            return "draining"
+        return "unavailable" if self.database_fault else "ok"
+
+    def _checks(self) -> dict[str, str]:
+        return {"database": self.database_fault or "ok"}

@@ -1,0 +1,166 @@
+"""The HTTP server: uvicorn, with limits on what a head may hold and a drain that drops nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from ai_gateway.dialects.openai_errors import render_error
+from ai_gateway.errors import BadRequest, GatewayError
+from ai_gateway.ingress.responses import SECURITY_HEADERS
+
+__all__ = ["MAX_HEAD_BYTES", "GatewayProtocol", "GatewayServer"]
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_HEADERS = 200
+MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+"""Of a body that comes after its answer: a caller may finish sending, but not send for ever."""
+REFUSAL_LINGER_S = 1.0
+DRAIN_GRACE_S = 0.5
+"""After the signal, kept connections may still bring a request that was already on its way."""
+
+_log = logging.getLogger("ai_gateway.server")
+
+
+class HeadTooLarge(GatewayError):
+    """The request line and headers are over the limits."""
+
+    status, kind, code = 431, "invalid_request_error", "request_headers_too_large"
+
+
+class GatewayProtocol(HttpToolsProtocol):
+    """One connection. `hang_up` is called when it is lost while a request is being served."""
+
+    hang_up: Callable[[], object] | None = None
+    draining = False
+    """Set on the class when the process stops: every answer then closes its connection."""
+
+    _in_head = True
+    _head_bytes = 0
+    _discarded = 0
+    _refused = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.hang_up is not None:
+            self.hang_up()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        super().data_received(data)
+        if self._in_head and not self._refused:
+            self._head_bytes += len(data)  # a head that does not end
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(HeadTooLarge(f"the request's headers are over {MAX_HEAD_BYTES} bytes"))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+        # ASGI allows servers their own keys; its type does not.
+        self.scope["gateway.connection"] = self  # type: ignore[typeddict-unknown-key]
+
+    def on_url(self, url: bytes) -> None:
+        self._count_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_head(len(name) + len(value) + 4)
+        if len(self.headers) >= MAX_HEADERS:
+            raise HeadTooLarge(f"the request has more than {MAX_HEADERS} headers")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._head_bytes = False, 0
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise BadRequest("the request must have exactly one Host header")
+        super().on_headers_complete()
+        if self.draining:
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle.response_complete:
+            self._discarded += len(body)
+            if self._discarded > MAX_DISCARDED_BYTES:
+                self.transport.close()
+            return
+        super().on_body(body)
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise HeadTooLarge(f"the request's headers are over {MAX_HEAD_BYTES} bytes")
+
+    def send_400_response(self, msg: str) -> None:
+        """Called for whatever the parser refused; the cause is the exception being handled."""
+        error = sys.exc_info()[1]
+        cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
+        if isinstance(cause, GatewayError):
+            self._refuse(cause)
+        else:
+            self._refuse(BadRequest("the request is not valid HTTP/1.1"))
+
+    def _refuse(self, error: GatewayError) -> None:
+        self._refused = True
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
+            self.transport.close()  # an answer is on its way: nothing may be put into it
+            return
+        body = render_error(error)
+        head = [f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Bad Request')}\r\n".encode()]
+        head += [name + b": " + value + b"\r\n" for name, value in SECURITY_HEADERS]
+        head.append(b"content-type: application/json\r\nconnection: close\r\n")
+        head.append(b"content-length: %d\r\n\r\n" % len(body))
+        self.transport.write(b"".join(head) + body)
+        # Closing while the caller still sends would reset the connection under its answer.
+        self.loop.call_later(REFUSAL_LINGER_S, self.transport.close)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An upgrade that nobody offers is simply not made: no reason to fill the log."""
+
+
+_REASONS = {400: "Bad Request", 431: "Request Header Fields Too Large"}
+
+
+class GatewayServer(uvicorn.Server):
+    """A server that exits with 0 on SIGTERM and SIGINT, after the requests in flight."""
+
+    def __init__(
+        self, config: uvicorn.Config, *, on_started: Callable[[], None], on_drain: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+        self._on_drain = on_drain
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()  # handled: not to be raised again at the end
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:  # Any: as in the base class
+        await super().startup(sockets)
+        self._on_started()
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:  # Any: as in the base class
+        _log.info("stopping: no new connections, requests in flight are finished")
+        for server in self.servers:
+            server.close()
+        self._on_drain()
+        GatewayProtocol.draining = True
+        for connection in self.server_state.connections:
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None and not cycle.response_complete:
+                cycle.keep_alive = False
+        if self.server_state.connections:
+            await asyncio.sleep(DRAIN_GRACE_S)
+        await super().shutdown(sockets)

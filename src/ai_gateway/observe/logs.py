@@ -1,0 +1,116 @@
+"""Logs: JSON lines, or text on a terminal; one line a request; no bodies, no keys."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+import msgspec
+
+from ai_gateway.core.record import RequestRecord
+
+__all__ = ["RequestLog", "configure"]
+
+Format = Literal["auto", "json", "text"]
+_REQUEST_FIELDS = (
+    "client_name",
+    "endpoint",
+    "provider",
+    "model_asked",
+    "model_served",
+    "status",
+    "error",
+    "streaming",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "usage_estimated",
+    "cost_usd",
+    "ttfb_ms",
+    "latency_ms",
+    "overhead_ms",
+    "attempts",
+    "key_tail",
+    "caller_address",
+)
+
+
+def configure(*, level: str, format: Format, stream: TextIO | None = None) -> bool:  # noqa: A002 - the config's word
+    """Set up the process's log; returns whether lines are JSON."""
+    stream = stream or sys.stdout
+    as_json = format == "json" or (format == "auto" and not stream.isatty())
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_JsonFormatter() if as_json else _TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    return as_json
+
+
+class RequestLog:
+    """Writes a line for each request. Called in batches from the accounting thread, off the data path."""
+
+    def __init__(self, *, as_json: bool, stream: TextIO | None = None) -> None:
+        self._line = _json_line if as_json else _text_line
+        self._stream = stream or sys.stdout
+
+    def write(self, records: Sequence[RequestRecord]) -> None:
+        if not logging.getLogger("ai_gateway.requests").isEnabledFor(logging.INFO):
+            return
+        try:
+            self._stream.write("".join(map(self._line, records)))
+            self._stream.flush()
+        except (OSError, ValueError):
+            return  # nobody reads the log any more: no reason to stop serving
+
+
+def _json_line(record: RequestRecord) -> str:
+    fields = {name: getattr(record, name) for name in _REQUEST_FIELDS}
+    head = {"time": _time(record.started_at / 1000), "level": "info", "event": "request", "id": record.id}
+    return msgspec.json.encode({**head, **fields}).decode() + "\n"
+
+
+def _text_line(record: RequestRecord) -> str:
+    tokens = f"{record.input_tokens}+{record.output_tokens} tokens"
+    error = f" {record.error}" if record.error else ""
+    line = (
+        f"{_time(record.started_at / 1000)} {record.status}{error} {record.endpoint} "
+        f"{record.client_name or '-'} {record.model_served or record.model_asked or '-'} "
+        f"{tokens} {record.latency_ms:.0f} ms {record.id}"
+    )
+    return _one_line(line) + "\n"
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = {
+            "time": _time(record.created),
+            "level": record.levelname.lower(),
+            "event": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(fields).decode()
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = _one_line(f"{_time(record.created)} {record.levelname.lower()} {record.getMessage()}")
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _one_line(text: str) -> str:
+    """No caller can forge a line, nor steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

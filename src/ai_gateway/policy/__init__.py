@@ -1,0 +1,1 @@
+"""Decisions about a request: pure arithmetic; the caller brings the clock."""

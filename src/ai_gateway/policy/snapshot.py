@@ -1,0 +1,102 @@
+"""All clients as the data path sees them: compiled once, swapped whole, never changed in place."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from ai_gateway.core.client import Client, ClientSettings
+from ai_gateway.providers import BaseUrlRequired, UnknownProvider, Upstream
+
+__all__ = ["ClientPolicy", "KeyGrant", "Snapshot", "Whitelist"]
+
+
+class Whitelist(msgspec.Struct, frozen=True):
+    """Allowed models: exact names in a set, patterns with `*` in one expression."""
+
+    exact: frozenset[str]
+    pattern: re.Pattern[str] | None
+
+    @classmethod
+    def of(cls, entries: Iterable[str]) -> Whitelist | None:
+        """None where there are no entries: everything is allowed."""
+        entries = tuple(entries)
+        if not entries:
+            return None
+        patterns = [".*".join(map(re.escape, entry.split("*"))) for entry in entries if "*" in entry]
+        return cls(
+            exact=frozenset(entry for entry in entries if "*" not in entry),
+            pattern=re.compile("|".join(f"(?:{p})" for p in patterns), re.DOTALL) if patterns else None,
+        )
+
+    def allows(self, model: str) -> bool:
+        return model in self.exact or (self.pattern is not None and self.pattern.fullmatch(model) is not None)
+
+
+class ClientPolicy(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One client, ready for the data path."""
+
+    id: str
+    name: str
+    settings: ClientSettings
+    upstream: Upstream | None
+    """None where the settings name no usable backend: `fault` says why."""
+    fault: str | None
+    whitelist: Whitelist | None
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    expires_at_s: float | None
+
+    @classmethod
+    def of(cls, client: Client) -> ClientPolicy:
+        settings = client.settings
+        upstream, fault = None, None
+        try:
+            upstream = Upstream.of(
+                settings.backend,
+                base_url=settings.base_url,
+                credential=settings.backend_api_key.reveal(),
+            )
+        except (UnknownProvider, BaseUrlRequired) as error:
+            fault = str(error)
+        return cls(
+            id=client.id,
+            name=settings.name,
+            settings=settings,
+            upstream=upstream,
+            fault=fault,
+            whitelist=Whitelist.of(settings.model_whitelist),
+            networks=tuple(ipaddress.ip_network(network) for network in settings.allowed_ips),
+            expires_at_s=_seconds(settings.expires_at),
+        )
+
+
+class KeyGrant(msgspec.Struct, frozen=True, eq=False):
+    """What one key opens."""
+
+    client: ClientPolicy
+    tail: str
+    expires_at_s: float | None
+
+
+class Snapshot(msgspec.Struct, frozen=True, eq=False):
+    """Every key's grant, by the key's SHA-256."""
+
+    grants: dict[bytes, KeyGrant]
+    version: int = -1
+
+    @classmethod
+    def of(cls, clients: Iterable[Client], version: int) -> Snapshot:
+        grants: dict[bytes, KeyGrant] = {}
+        for client in clients:
+            policy = ClientPolicy.of(client)
+            for key in client.keys:
+                grants[key.key_hash] = KeyGrant(policy, key.tail, _seconds(key.expires_at))
+        return cls(grants, version)
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None

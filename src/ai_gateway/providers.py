@@ -1,0 +1,258 @@
+"""The table of providers: rows of data; code only where a wire format really differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import msgspec
+
+__all__ = ["PROVIDERS", "Auth", "BaseUrlRequired", "Provider", "Upstream", "UnknownProvider", "provider_of"]
+
+Headers = tuple[tuple[str, str], ...]
+_AZURE_API_VERSION = "2024-10-21"
+"""The newest general-availability version of the deployment URLs.
+
+Source: Azure OpenAI reference, "Data plane inference", API versions."""
+
+
+class UnknownProvider(ValueError):
+    """No row of the table has this name."""
+
+
+class BaseUrlRequired(ValueError):
+    """This provider has no address of its own."""
+
+
+class Auth(StrEnum):
+    """How the upstream credential travels."""
+
+    NONE = "none"
+    BEARER = "authorization: bearer"
+    API_KEY = "api-key"
+
+    def headers(self, credential: str) -> Headers:
+        """No header without a credential: local servers take requests bare."""
+        if not credential or self is Auth.NONE:
+            return ()
+        if self is Auth.API_KEY:
+            return (("api-key", credential),)
+        return (("Authorization", f"Bearer {credential}"),)
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """One row: where it is, how it is asked, and where it leaves OpenAI's path."""
+
+    title: str
+    base_url: str = ""
+    """Empty: the client's settings must name one."""
+    root: str = ""
+    """Added where the base URL is a bare host, as people write it: `http://localhost:1234`."""
+    auth: Auth = Auth.BEARER
+    key_required: bool = True
+    models_path: str = "/models"
+    models_kind: str = "openai"
+    """`openai`: `{"data": [{"id"}]}` (or the bare list); `ollama`: `{"models": [{"name"}]}`."""
+    rejects: frozenset[str] = frozenset()
+    """Request members that it answers with an error."""
+    terminator_optional: bool = False
+    """Its streams may end without `[DONE]`."""
+    azure: bool = False
+    builtin: bool = False
+
+    @property
+    def asks_for_usage(self) -> bool:
+        """Whether `stream_options.include_usage` is how a stream comes to report usage."""
+        return "stream_options" not in self.rejects
+
+
+PROVIDERS: dict[str, Provider] = {
+    "openai": Provider(title="OpenAI", base_url="https://api.openai.com/v1", root="/v1"),
+    # Mistral: 422 extra_forbidden on stream_options; usage rides on the last chunk unasked.
+    "mistral": Provider(
+        title="Mistral",
+        base_url="https://api.mistral.ai/v1",
+        root="/v1",
+        rejects=frozenset({"stream_options"}),
+    ),
+    # Perplexity: usage in every chunk, mostly no [DONE]. Model list from recorded traffic.
+    "perplexity": Provider(
+        title="Perplexity",
+        base_url="https://api.perplexity.ai",
+        models_path="/v1/models",
+        rejects=frozenset({"stream_options"}),
+        terminator_optional=True,
+    ),
+    "xai": Provider(title="xAI", base_url="https://api.x.ai/v1", root="/v1"),
+    # Cohere: the compatibility API refuses stream_options, and some of its streams lack [DONE].
+    "cohere": Provider(
+        title="Cohere",
+        base_url="https://api.cohere.com/compatibility/v1",
+        root="/compatibility/v1",
+        rejects=frozenset({"stream_options"}),
+        terminator_optional=True,
+    ),
+    "azure-openai": Provider(title="Azure OpenAI", auth=Auth.API_KEY, azure=True),
+    "ollama": Provider(
+        title="Ollama",
+        base_url="http://localhost:11434/v1",
+        root="/v1",
+        key_required=False,
+        models_path="/../api/tags",
+        models_kind="ollama",
+    ),
+    "lmstudio": Provider(
+        title="LM Studio", base_url="http://localhost:1234/v1", root="/v1", key_required=False
+    ),
+    "openrouter": Provider(title="OpenRouter", base_url="https://openrouter.ai/api/v1", root="/api/v1"),
+    "groq": Provider(title="Groq", base_url="https://api.groq.com/openai/v1", root="/openai/v1"),
+    "deepseek": Provider(title="DeepSeek", base_url="https://api.deepseek.com/v1", root="/v1"),
+    "together": Provider(title="Together AI", base_url="https://api.together.xyz/v1", root="/v1"),
+    "fireworks": Provider(
+        title="Fireworks AI", base_url="https://api.fireworks.ai/inference/v1", root="/inference/v1"
+    ),
+    # vLLM and transformers serve can leave [DONE] out.
+    "vllm": Provider(title="vLLM", root="/v1", key_required=False, terminator_optional=True),
+    "openai-compatible": Provider(
+        title="OpenAI-compatible server", root="/v1", key_required=False, terminator_optional=True
+    ),
+    "echo": Provider(
+        title="Echo (built in)",
+        base_url="builtin://echo",
+        auth=Auth.NONE,
+        key_required=False,
+        builtin=True,
+    ),
+}
+
+
+def provider_of(name: str) -> Provider:
+    """Raises: UnknownProvider, listing those that there are."""
+    try:
+        return PROVIDERS[name]
+    except KeyError:
+        raise UnknownProvider(f"unknown provider {name!r}: one of {', '.join(PROVIDERS)}") from None
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider at an address, with a credential: all that a request to it needs, made once per client."""
+
+    provider_name: str
+    provider: Provider
+    base: str
+    """Scheme, host and root path, without a trailing slash."""
+    query: str
+    """Query of the base URL (Azure's `api-version`), with its question mark; or empty."""
+    headers: Headers
+    credential: str
+    deployments: bool = False
+    """Azure's older URLs, which hold the deployment's name."""
+
+    @classmethod
+    def of(cls, provider_name: str, *, base_url: str = "", credential: str = "") -> Upstream:
+        """Raises: UnknownProvider, BaseUrlRequired."""
+        provider = provider_of(provider_name)
+        address = base_url or provider.base_url
+        if not address:
+            raise BaseUrlRequired(f"{provider_name} needs a base URL")
+        parts = urlsplit(address)
+        path = parts.path.rstrip("/")
+        query = dict(parse_qsl(parts.query))
+        deployments = False
+        if provider.azure:
+            path, deployments = _azure_root(path)
+            if deployments or "/openai/deployments/" in path:
+                query.setdefault("api-version", _AZURE_API_VERSION)
+        elif not path:
+            path = provider.root
+        return cls(
+            provider_name=provider_name,
+            provider=provider,
+            base=f"{parts.scheme}://{parts.netloc}{path}",
+            query="?" + urlencode(query) if query else "",
+            headers=provider.auth.headers(credential),
+            credential=credential,
+            deployments=deployments,
+        )
+
+    def url(self, path: str, *, model: str | None = None, query: str = "") -> str:
+        """The address of `path` (relative to the API's root, e.g. `/chat/completions`).
+
+        `query` is the caller's, without a question mark; the base URL's own query goes first.
+        """
+        if self.deployments and model and path in _AZURE_MODEL_PATHS:
+            path = f"/deployments/{quote(model, safe='')}{path}"
+        own = self.query
+        if query:
+            own = f"{own}&{query}" if own else f"?{query}"
+        return self.base + path + own
+
+    def models_url(self) -> str:
+        """Where the provider lists its models."""
+        path = self.provider.models_path
+        if path.startswith("/../"):
+            root = urlsplit(self.base)
+            return f"{root.scheme}://{root.netloc}{root.path.removesuffix('/v1')}{path[3:]}{self.query}"
+        return self.base + path + self.query
+
+    def read_models(self, body: bytes) -> list[str]:
+        """Model names from the provider's list. Raises: ValueError where it is none."""
+        return _MODEL_READERS[self.provider.models_kind](body)
+
+
+# Source: Azure OpenAI reference: these endpoints stand under /openai/deployments/{deployment-id}.
+_AZURE_MODEL_PATHS = frozenset(
+    {
+        "/chat/completions",
+        "/completions",
+        "/embeddings",
+        "/audio/transcriptions",
+        "/audio/translations",
+        "/audio/speech",
+        "/images/generations",
+        "/images/edits",
+    }
+)
+
+
+def _azure_root(path: str) -> tuple[str, bool]:
+    """The root path of an Azure base URL, and whether a deployment's name must be put into each address."""
+    if path.endswith("/openai/v1"):
+        return path, False
+    if "/openai/deployments/" in path:
+        return path, False
+    return (path if path.endswith("/openai") else f"{path}/openai"), True
+
+
+class _Named(msgspec.Struct):
+    id: str | None = None
+    name: str | None = None
+
+
+class _OpenAIModels(msgspec.Struct):
+    data: list[_Named]
+
+
+class _OllamaModels(msgspec.Struct):
+    models: list[_Named]
+
+
+def _openai_models(body: bytes) -> list[str]:
+    try:
+        found = msgspec.json.decode(body, type=_OpenAIModels | list[_Named])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"no OpenAI model list: {error}") from error
+    rows = found if isinstance(found, list) else found.data
+    return [row.id for row in rows if row.id]
+
+
+def _ollama_models(body: bytes) -> list[str]:
+    try:
+        found = msgspec.json.decode(body, type=_OllamaModels)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"no Ollama model list: {error}") from error
+    return [row.name for row in found.models if row.name]
+
+
+_MODEL_READERS: dict[str, Callable[[bytes], list[str]]] = {"openai": _openai_models, "ollama": _ollama_models}

@@ -1,0 +1,1 @@
+"""Calls to providers: the only HTTP client of the data path."""

@@ -1,0 +1,139 @@
+"""Which headers pass the gateway, in each direction.
+
+Source: RFC 9110, section 7.6.1 (hop-by-hop fields).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from ai_gateway.providers import Upstream
+
+__all__ = ["Headers", "for_caller", "for_upstream", "is_event_stream", "is_json", "retry_after_s", "value_of"]
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_NOT_UPSTREAM = _HOP_BY_HOP | {
+    b"accept-encoding",  # the gateway reads what passes: identity only
+    b"api-key",
+    b"authorization",
+    b"content-length",
+    b"content-type",
+    b"cookie",
+    b"expect",
+    b"forwarded",
+    b"host",
+    b"origin",
+    b"referer",
+    b"via",
+    b"x-api-key",
+    b"x-goog-api-key",
+    b"x-real-ip",
+}
+_NOT_UPSTREAM_PREFIXES = (b"x-forwarded-", b"x-gateway-", b"cf-", b"sec-")
+_NOT_CALLER = _HOP_BY_HOP | {
+    b"alt-svc",
+    b"content-length",
+    b"content-security-policy",
+    b"date",
+    b"permissions-policy",
+    b"referrer-policy",
+    b"server",
+    b"set-cookie",
+    b"strict-transport-security",
+    b"via",
+    b"x-content-type-options",
+    b"x-frame-options",
+    b"x-powered-by",
+    b"x-request-id",
+    b"x-xss-protection",
+}
+_NOT_CALLER_PREFIXES = (b"x-ratelimit-", b"x-gateway-", b"cf-", b"access-control-")
+
+
+def for_upstream(headers: Headers, upstream: Upstream, content_type: bytes | None) -> list[tuple[str, str]]:
+    """The caller's end-to-end headers without its credentials, then the provider's own."""
+    named = _connection_options(headers)
+    result = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in headers
+        if name not in _NOT_UPSTREAM and not name.startswith(_NOT_UPSTREAM_PREFIXES) and name not in named
+    ]
+    if content_type is not None:
+        result.append(("Content-Type", content_type.decode("latin-1")))
+    result.append(("Accept-Encoding", "identity"))
+    result.extend(upstream.headers)
+    return result
+
+
+def for_caller(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """The provider's end-to-end headers; its limits and its request id are not the gateway's."""
+    result = [
+        (name, value)
+        for name, value in headers
+        if name not in _NOT_CALLER and not name.startswith(_NOT_CALLER_PREFIXES)
+    ]
+    upstream_id = value_of(headers, b"x-request-id")
+    if upstream_id is not None:
+        result.append((b"x-upstream-request-id", upstream_id))
+    return result
+
+
+def value_of(headers: Headers, name: bytes) -> bytes | None:
+    """The first value of a header; names are in lower case."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+def is_json(content_type: bytes | None) -> bool:
+    kind = (content_type or b"").partition(b";")[0].strip().lower()
+    return kind == b"application/json" or kind.endswith(b"+json")
+
+
+def is_event_stream(content_type: bytes | None) -> bool:
+    return (content_type or b"").partition(b";")[0].strip().lower() == b"text/event-stream"
+
+
+def retry_after_s(headers: Headers) -> int | None:
+    """Whole seconds from `retry-after`, given as seconds or as a date; None where absent or unreadable."""
+    text = (value_of(headers, b"retry-after") or b"").decode("latin-1").strip()
+    if text.isdecimal() and len(text) < 9:
+        return int(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    date = value_of(headers, b"date")
+    try:
+        now = parsedate_to_datetime((date or b"").decode("latin-1"))
+    except ValueError:
+        return None
+    return max(0, round((_aware(moment) - _aware(now)).total_seconds()))
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _connection_options(headers: Headers) -> tuple[bytes, ...]:
+    value = value_of(headers, b"connection")
+    if value is None or value in (b"keep-alive", b"close"):
+        return ()
+    return tuple(option.strip().lower() for option in value.split(b","))

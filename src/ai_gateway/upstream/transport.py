@@ -1,0 +1,67 @@
+"""What the pipeline asks of an upstream connection, whoever makes it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+__all__ = ["Transport", "UpstreamRequest", "UpstreamResponse"]
+
+
+class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request. `timeout_s` bounds the wait for the first byte, and for each next one."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    timeout_s: float
+
+
+class UpstreamResponse(Protocol):
+    """An answer whose body has not been read yet."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """As received; names in lower case."""
+        ...
+
+    async def chunk(self) -> bytes:
+        """The next bytes of the body as they came from the network; empty at its end.
+
+        Raises:
+            UpstreamTimeout: nothing came within `timeout_s`.
+            UpstreamProtocolError: the body broke off, or broke HTTP.
+        """
+        ...
+
+    async def drain(self) -> None:
+        """Take what little is left after the last word, so that the connection can serve again.
+
+        Never raises, never waits long: a connection that is not done by then is closed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Hang up at once, without waiting. A no-op where the body was read to its end."""
+        ...
+
+
+class Transport(Protocol):
+    """Sends requests over pooled connections."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """The answer's head.
+
+        Raises:
+            UpstreamUnreachable: no connection, or one that closed before it answered.
+            UpstreamTimeout: no answer within `timeout_s`.
+            UpstreamProtocolError: the answer is not HTTP.
+        """
+        ...
+
+    async def close(self) -> None: ...
