@@ -9,6 +9,7 @@ import aiohttp
 from yarl import URL
 
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
+from ai_gateway.upstream.proxies import Proxies
 from ai_gateway.upstream.transport import UpstreamRequest
 
 __all__ = ["AiohttpResponse", "AiohttpTransport"]
@@ -58,11 +59,11 @@ class AiohttpTransport:
     """One session and one pool for all clients."""
 
     def __init__(self) -> None:
+        self._proxies = Proxies.from_environment()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=30),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            trust_env=True,
             read_bufsize=READ_BUFFER_BYTES,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             requote_redirect_url=False,
@@ -87,12 +88,14 @@ class AiohttpTransport:
             sock_connect=min(CONNECT_TIMEOUT_S, request.timeout_s),
             sock_read=request.timeout_s,
         )
+        url = URL(request.url, encoded=True)
         response = await self._session.request(
             request.method,
-            URL(request.url, encoded=True),
+            url,
             data=request.body or None,
             headers=request.headers,
             timeout=timeout,
+            proxy=self._proxies.of(url) if self._proxies else None,
             allow_redirects=False,
         )
         return AiohttpResponse(response, request.timeout_s)

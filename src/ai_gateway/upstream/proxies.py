@@ -1,0 +1,41 @@
+"""Forward proxies, as the environment names them."""
+
+from __future__ import annotations
+
+import urllib.request
+
+from yarl import URL
+
+__all__ = ["Proxies"]
+
+
+class Proxies:
+    """`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, read once.
+
+    aiohttp's own `trust_env` reads the environment and ~/.netrc at every request: slow, and it would put
+    credentials into requests that already have their own.
+    """
+
+    def __init__(self, by_scheme: dict[str, str]) -> None:
+        self._by_scheme = by_scheme
+        self._by_origin: dict[tuple[str, str | None, int | None], str | None] = {}
+
+    @classmethod
+    def from_environment(cls) -> Proxies | None:
+        """None where no proxy is set: nothing to ask at each request then."""
+        found = urllib.request.getproxies_environment()
+        wanted = {scheme: proxy for scheme, proxy in found.items() if scheme in ("http", "https", "all")}
+        return cls(wanted) if wanted else None
+
+    def of(self, url: URL) -> str | None:
+        """The proxy for this address, or None."""
+        origin = (url.scheme, url.host, url.port)
+        if origin not in self._by_origin:
+            self._by_origin[origin] = self._find(url)
+        return self._by_origin[origin]
+
+    def _find(self, url: URL) -> str | None:
+        proxy = self._by_scheme.get(url.scheme) or self._by_scheme.get("all")
+        if proxy is None or url.host is None or urllib.request.proxy_bypass(f"{url.host}:{url.port}"):
+            return None
+        return proxy if "://" in proxy else f"http://{proxy}"
