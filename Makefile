@@ -1,0 +1,47 @@
+# The commands of this project. Each sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help run test check bench build clean lock
+.DEFAULT_GOAL := help
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## Start the gateway (ARGS="-port 9000" to pass options)
+	@exec $(BIN)/ai-gateway $(ARGS)
+
+test: $(VENV)/.dev ## Run every test, with linter, types and import contracts among them
+	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+check: $(VENV)/.dev ## Format, lint, types, import contracts, then the tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" exec scripts/check
+
+bench: $(VENV)/.dev ## Measure: direct, nginx and ai-gateway side by side (needs nginx and wrk)
+	@exec $(BIN)/python -m bench $(ARGS)
+
+build: $(VENV)/.dev ## A wheel and an sdist in dist/
+	@rm -rf dist && exec $(BIN)/python -m build --no-isolation
+
+clean: ## Remove what the commands above have made, but no data of the gateway
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache tests/e2e/node/node_modules
+
+lock: ## Pin the newest releases again (needs uv)
+	@exec scripts/lock
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("ai-gateway needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV) || { echo "no virtual environment: on Debian and Ubuntu, install python3-venv" >&2; exit 1; }
+
+$(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml scripts/hatch_build.py | $(BIN)/python
+	@echo "installing ai-gateway into $(VENV)"
+	@$(PIP) install --quiet --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@$(PIP) install --quiet --require-hashes -r requirements/dev.txt -r requirements/build.txt
+	@touch $@
