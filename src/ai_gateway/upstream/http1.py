@@ -113,10 +113,14 @@ class _Connection(asyncio.Protocol):
         if self._head_unfinished() and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(UpstreamProtocolError(f"the upstream's headers are over {MAX_HEAD_BYTES} bytes"))
             return
-        if self._queued > READ_HIGH_BYTES and not self._complete and self.transport is not None:
+        if self._queued > READ_HIGH_BYTES:
+            self._pause()
+        self._wake()
+
+    def _pause(self) -> None:
+        if self.transport is not None and not self._complete:
             self._paused = True
             self.transport.pause_reading()
-        self._wake()
 
     def _head_unfinished(self) -> bool:
         return self._in_head
