@@ -31,10 +31,9 @@ from ai_gateway.store.migrate import ensure_schema
 from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.spool import Spool
 from ai_gateway.store.writer import Writer
-from ai_gateway.upstream.aiohttp_transport import AiohttpTransport
 from ai_gateway.upstream.catalog import Catalog
-from ai_gateway.upstream.echo import EchoTransport
 from ai_gateway.upstream.pool import TransportPool
+from ai_gateway.upstream.proxies import Proxies
 
 __all__ = ["serve"]
 
@@ -55,11 +54,23 @@ def serve(settings: Settings, *, config_path: Path) -> int:
     Raises: StoreError where the database or the key file cannot be used.
     """
     as_json = configure(level=settings.logging.level, format=settings.logging.format)
+    _raise_descriptor_limit()
     sys.setswitchinterval(0.001)  # the accounting thread gives way to the event loop sooner
     ensure_schema(settings.database.path)
     runner = asyncio.Runner(loop_factory=_loop_factory())
     with runner:
         return runner.run(_run(settings, config_path, RequestLog(as_json=as_json)))
+
+
+def _raise_descriptor_limit() -> None:
+    """A stream holds two sockets; the usual soft limit of 1,024 is for programs that use select()."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # a system may refuse even its own hard limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -140,7 +151,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         writer = Writer(spool, ledger, on_read=requests.write)
         writer.start()
         stack.callback(_finish_accounting, writer)
-        transports = TransportPool(network=AiohttpTransport(), builtin=EchoTransport())
+        transports = TransportPool(Proxies.from_environment())
         stack.push_async_callback(transports.close)
         gate = Admission(spool, health, reject_when_full=accounting.on_full == "reject")
         pipeline = Pipeline(transports=transports, sink=spool.append, gate=gate)
@@ -181,6 +192,7 @@ async def _listen(settings: Settings, api: Api, health: Health, config_path: Pat
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # a caller's word on its own address is not to be trusted
         headers=[("strict-transport-security", "max-age=31536000")] if https.enabled else None,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=server.shutdown_timeout_seconds,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
-
-from yarl import URL
+from urllib.parse import urlsplit
 
 __all__ = ["Proxies"]
 
@@ -18,7 +17,7 @@ class Proxies:
 
     def __init__(self, by_scheme: dict[str, str]) -> None:
         self._by_scheme = by_scheme
-        self._by_origin: dict[tuple[str, str | None, int | None], str | None] = {}
+        self._by_origin: dict[tuple[str, str], str | None] = {}
 
     @classmethod
     def from_environment(cls) -> Proxies | None:
@@ -27,15 +26,16 @@ class Proxies:
         wanted = {scheme: proxy for scheme, proxy in found.items() if scheme in ("http", "https", "all")}
         return cls(wanted) if wanted else None
 
-    def of(self, url: URL) -> str | None:
-        """The proxy for this address, or None."""
-        origin = (url.scheme, url.host, url.port)
+    def of(self, url: str) -> str | None:
+        """The proxy's address for an `http` or `https` URL; None where it is reached directly."""
+        parts = urlsplit(url)
+        origin = (parts.scheme, parts.netloc)
         if origin not in self._by_origin:
-            self._by_origin[origin] = self._find(url)
+            self._by_origin[origin] = self._find(*origin)
         return self._by_origin[origin]
 
-    def _find(self, url: URL) -> str | None:
-        proxy = self._by_scheme.get(url.scheme) or self._by_scheme.get("all")
-        if proxy is None or url.host is None or urllib.request.proxy_bypass(f"{url.host}:{url.port}"):
+    def _find(self, scheme: str, netloc: str) -> str | None:
+        proxy = self._by_scheme.get(scheme) or self._by_scheme.get("all")
+        if proxy is None or urllib.request.proxy_bypass(netloc):
             return None
         return proxy if "://" in proxy else f"http://{proxy}"

@@ -1,0 +1,1 @@
+"""The benchmark: direct, nginx `proxy_pass` and ai-gateway side by side, in one run."""

@@ -1,0 +1,158 @@
+"""The measurements: each takes one target through one load and records what it saw."""
+
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from bench.errors import BenchError
+from bench.gateway import post_chat
+from bench.jobs import RequestJob, StreamJob
+from bench.payloads import chat_reply
+from bench.procs import PeakRss, cpu_seconds, rss_mb, settled_cpu_seconds, wait_for_200
+from bench.results import DIRECT, GATEWAY, Results
+from bench.target import Server, Target
+from bench.worker import LoadProcess
+from bench.wrk import Wrk
+
+CONNECTIONS = 64
+IDLE_AFTER_S = 2.0
+PACE_S = 0.010
+MAX_RATE = 8000.0  # requests/s that the paced load can send without being felt itself
+
+
+@dataclass(frozen=True)
+class StreamLoad:
+    """One of the stream loads; `kind` begins the names of its metrics."""
+
+    kind: str
+    streams: int
+    interval_s: float
+
+
+FAST32 = StreamLoad("fast32", 32, 0.0)
+PACED100 = StreamLoad("paced100", 100, PACE_S)
+PACED500 = StreamLoad("paced500", 500, PACE_S)
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Seconds of each load."""
+
+    warm_up: float = 2.0
+    chat: float = 6.0
+    rate: float = 4.0
+    window: float = 5.0
+
+
+QUICK = Durations(warm_up=1.0, chat=2.0, rate=2.0, window=2.0)
+
+
+class Measurement:
+    """Loads and stubs, and the results that they fill."""
+
+    def __init__(
+        self, *, results: Results, wrk: Wrk, load: LoadProcess, chat_stub_pid: int, durations: Durations
+    ) -> None:
+        self._results = results
+        self._wrk = wrk
+        self._load = load
+        self._chat_stub_pid = chat_stub_pid
+        self._durations = durations
+
+    def start(self, server: Server) -> None:
+        """Time from exec to the first 200, and the memory of the server two seconds after."""
+        began = time.perf_counter()
+        with server.start() as process:
+            wait_for_200(process, server.endpoints.chat_port, server.ready_path)
+            self._results.add("start_ms", server.name, (time.perf_counter() - began) * 1e3)
+            time.sleep(IDLE_AFTER_S)
+            self._results.add("rss_idle_mb", server.name, rss_mb(process.pid))
+
+    def check(self, target: Target) -> None:
+        """One chat request must bring the stub's reply, byte for byte."""
+        status, body = post_chat(target.endpoints.chat_port, target.endpoints.chat_key)
+        if status != 200 or body != chat_reply().encode():
+            raise BenchError(f"{target.name} answers a chat request with {status}: {body[:300]!r}")
+
+    def warm_up(self, target: Target) -> None:
+        """Connections pooled, code specialized, caches filled: as after the first moments in production."""
+        ends = target.endpoints
+        self._wrk.run(port=ends.chat_port, key=ends.chat_key, seconds=self._durations.warm_up)
+
+    def chat(self, target: Target) -> float:
+        """Chat requests as fast as they go; the peak RSS in MB, 0 for direct."""
+        ends = target.endpoints
+        stub_before = cpu_seconds(self._chat_stub_pid)
+        before = None if target.pid is None else settled_cpu_seconds(target.pid)
+        with nullcontext(None) if target.pid is None else PeakRss(target.pid) as peak:
+            run = self._wrk.run(port=ends.chat_port, key=ends.chat_key, seconds=self._durations.chat)
+            busy_s = None if target.pid is None or before is None else cpu_seconds(target.pid) - before
+        stub_cpu_s = cpu_seconds(self._chat_stub_pid) - stub_before
+        self._add(target, "chat_rps", run.requests / run.seconds)
+        self._add(target, "chat_p50_ms", run.latency_p50_ms)
+        self._add(target, "chat_p99_ms", run.latency_p99_ms)
+        self._add(target, "chat_load_busy", 100 * (run.load_cpu_s + stub_cpu_s) / run.seconds)
+        if target.pid is not None and before is not None and busy_s is not None:
+            cpu_s = settled_cpu_seconds(target.pid) - before
+            self._add(target, "chat_cpu_us", cpu_s / run.requests * 1e6)
+            self._add(target, "chat_busy", 100 * busy_s / run.seconds)
+        return 0.0 if peak is None else peak.mb
+
+    def rate(self, targets: list[Target]) -> None:
+        """The same requests at half of what the slowest target reached, at every target."""
+        reached = [self._results.median("chat_rps", target.name) for target in targets]
+        rate = min(MAX_RATE, min(value for value in reached if value is not None) / 2)
+        direct = {"p50": 0.0, "p99": 0.0}
+        for target in targets:
+            ends = target.endpoints
+            result = self._load.requests(
+                RequestJob(
+                    port=ends.chat_port,
+                    key=ends.chat_key,
+                    connections=CONNECTIONS,
+                    rate=rate,
+                    seconds=self._durations.rate,
+                )
+            )
+            self._add(target, "rate_rps", result.requests / self._durations.rate)
+            latencies = {"p50": result.latency_p50_ms, "p99": result.latency_p99_ms}
+            if target.name == DIRECT:
+                direct = latencies
+            for name, latency_ms in latencies.items():
+                self._add(target, f"rate_{name}_ms", latency_ms)
+                if target.name != DIRECT and any(t.name == DIRECT for t in targets):
+                    self._add(target, f"rate_added_{name}_ms", latency_ms - direct[name])
+
+    def streams(self, target: Target, load: StreamLoad) -> float:
+        """One stream load; the peak RSS in MB, 0 for direct."""
+        ends = target.endpoints
+        job = StreamJob(
+            port=ends.stream_port,
+            key=ends.stream_key,
+            streams=load.streams,
+            interval_s=load.interval_s,
+            window_s=self._durations.window,
+            measured_pid=target.pid,
+        )
+        with nullcontext(None) if target.pid is None else PeakRss(target.pid) as peak:
+            result = self._load.streams(job)
+        if target.name == GATEWAY and result.with_usage < load.streams:
+            asked = f"{result.with_usage} of {load.streams} streams"
+            raise BenchError(f"ai-gateway asked its upstream for usage in {asked}: accounting is not on")
+        kind = load.kind
+        self._add(target, f"{kind}_delivered", result.delivered)
+        if load.interval_s:
+            expected = load.streams / load.interval_s * result.window_s
+            self._add(target, f"{kind}_achieved", 100 * result.received / expected)
+        self._add(target, f"{kind}_rate", result.received / result.window_s)
+        self._add(target, f"{kind}_p50_ms", result.latency_p50_ms)
+        self._add(target, f"{kind}_p99_ms", result.latency_p99_ms)
+        self._add(target, f"{kind}_per_read", result.received / max(1, result.reads))
+        self._add(target, f"{kind}_load_busy", 100 * result.load_cpu_s / result.window_s)
+        if result.cpu_s is not None:
+            self._add(target, f"{kind}_cpu_us", result.cpu_s / max(1, result.received) * 1e6)
+            self._add(target, f"{kind}_busy", 100 * result.cpu_s / result.window_s)
+        return 0.0 if peak is None else peak.mb
+
+    def _add(self, target: Target, metric: str, value: float) -> None:
+        self._results.add(metric, target.name, value)

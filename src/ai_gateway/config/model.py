@@ -1,0 +1,263 @@
+"""The settings: names, types, defaults, bounds. Their documentation is docs/configuration.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from ai_gateway.core.secret import Secret
+
+__all__ = ["PriceOverrides", "Settings"]
+
+_MIB = 1024 * 1024
+_MIN_SESSION_SECRET = 32
+
+
+def _secret(value: object) -> object:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _path(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        raise ValueError("must not be empty")
+    if "\0" in value:
+        raise ValueError("must not hold a NUL character")
+    return Path(value).expanduser()
+
+
+def _optional_path(value: object) -> object:
+    return None if value == "" else _path(value)
+
+
+def _folder(info: ValidationInfo) -> Path:
+    """The config file's: the caller passes it as context `folder`."""
+    return Path((info.context or {}).get("folder", "."))
+
+
+def _one_worker(value: int) -> int:
+    if value != 1:
+        raise ValueError("this version runs one worker: leave it at 1")
+    return value
+
+
+def _no_database_url(value: Secret) -> Secret:
+    if value:
+        raise ValueError("this version keeps its data in SQLite only: set database.path instead")
+    return value
+
+
+def _no_redis(value: Secret) -> Secret:
+    if value:
+        raise ValueError("this version runs one process and has no use for Redis: leave it empty")
+    return value
+
+
+def _no_metrics(value: bool) -> bool:
+    if value:
+        raise ValueError("this version has no metrics yet: leave it false")
+    return value
+
+
+def _allow_unpriced(value: str) -> str:
+    if value != "allow":
+        raise ValueError("this version does not price requests yet: leave it at allow")
+    return value
+
+
+PriceOverrides = dict[str, object]
+"""By model; this version takes none."""
+
+
+def _no_overrides(value: PriceOverrides) -> PriceOverrides:
+    if value:
+        raise ValueError("this version does not price requests yet: leave it empty")
+    return value
+
+
+def _password_hash(value: Secret) -> Secret:
+    if value and not value.reveal().startswith("$argon2id$"):
+        raise ValueError("must be an Argon2id hash: `ai-gateway admin reset-password` writes one")
+    return value
+
+
+def _session_secret(value: Secret) -> Secret:
+    if value and len(value.reveal()) < _MIN_SESSION_SECRET:
+        raise ValueError(f"must have at least {_MIN_SESSION_SECRET} characters")
+    return value
+
+
+def _timezone(value: str) -> str:
+    if value != "UTC":
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError("is not a time zone's name, such as Europe/Berlin") from error
+    return value
+
+
+def _readable(https: HttpsSettings, info: ValidationInfo) -> HttpsSettings:
+    if not https.enabled:
+        return https
+    faults = []
+    files: dict[str, Path] = {}
+    for name, path in (("cert_file", https.cert_file), ("key_file", https.key_file)):
+        if path is None:
+            faults.append(f"{name} is not set")
+            continue
+        files[name] = _folder(info) / path
+        try:
+            files[name].open("rb").close()
+        except OSError as error:
+            faults.append(f"{name} {path}: {error.strerror}")
+    if faults:
+        raise ValueError(f"https needs a readable cert_file and key_file: {'; '.join(faults)}")
+    return https.model_copy(update=files)
+
+
+def _in_folder(database: DatabaseSettings, info: ValidationInfo) -> DatabaseSettings:
+    return database.model_copy(update={"path": _folder(info) / database.path})
+
+
+Text = Annotated[str, AfterValidator(_text)]
+SecretText = Annotated[Secret, BeforeValidator(_secret)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
+class _Section(BaseModel):
+    # Strict: `port: "8090"` and `enabled: 1` are mistakes that are better told than guessed at.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+
+class HttpsSettings(_Section):
+    """`server.https`."""
+
+    enabled: bool = False
+    cert_file: Annotated[Path | None, BeforeValidator(_optional_path)] = None
+    key_file: Annotated[Path | None, BeforeValidator(_optional_path)] = None
+
+
+class ServerSettings(_Section):
+    """`server`: where it listens, and its bounds."""
+
+    host: Text = "0.0.0.0"  # noqa: S104 - the contract: reachable as soon as it runs
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8090
+    workers: Annotated[int, AfterValidator(_one_worker)] = 1
+    max_body_bytes: Annotated[int, Field(ge=1024, le=2**40)] = 10 * _MIB
+    shutdown_timeout_seconds: Annotated[int, Field(ge=0, le=86_400)] = 30
+    https: Annotated[HttpsSettings, AfterValidator(_readable)] = HttpsSettings()
+
+
+class AdminSettings(_Section):
+    """`admin`: who signs in to the dashboard. Without a hash here, the store holds a generated one."""
+
+    username: Annotated[Text, Field(max_length=200)] = "admin"
+    password_hash: Annotated[SecretText, AfterValidator(_password_hash)] = Secret("")
+    session_secret: Annotated[SecretText, AfterValidator(_session_secret)] = Secret("")
+
+
+class RateLimitDefaults(_Section):
+    """`defaults.rate_limit`: 0 means unlimited."""
+
+    requests_per_minute: Count = 60
+    requests_per_hour: Count = 1000
+    requests_per_day: Count = 10_000
+
+
+class QuotaDefaults(_Section):
+    """`defaults.quota`: 0 means unlimited."""
+
+    max_input_tokens_per_day: Count = 1_000_000
+    max_output_tokens_per_day: Count = 500_000
+    max_requests_per_day: Count = 1000
+    max_input_tokens: Count = 1_000_000
+    max_output_tokens: Count = 8192
+
+
+class DefaultSettings(_Section):
+    """`defaults`: what a new client gets where nothing is said."""
+
+    rate_limit: RateLimitDefaults = RateLimitDefaults()
+    quota: QuotaDefaults = QuotaDefaults()
+
+
+class DatabaseSettings(_Section):
+    """`database`. The key file and the spool stand beside `path`."""
+
+    path: Annotated[Path, BeforeValidator(_path)] = Path("./data/gateway.db")
+    url: Annotated[SecretText, AfterValidator(_no_database_url)] = Secret("")
+
+
+class LimitSettings(_Section):
+    """`limits`."""
+
+    redis_url: Annotated[SecretText, AfterValidator(_no_redis)] = Secret("")
+    on_store_failure: Literal["open", "closed"] = "open"
+    timezone: Annotated[Text, AfterValidator(_timezone)] = "UTC"
+
+
+class PrometheusSettings(_Section):
+    """`prometheus`."""
+
+    enabled: Annotated[bool, AfterValidator(_no_metrics)] = False
+    username: Text = "prometheus"
+    password: SecretText = Secret("")
+
+
+class AccountingSettings(_Section):
+    """`accounting`."""
+
+    retention_days: Days = 90
+    body_retention_days: Days = 7
+    spool_max_bytes: Annotated[int, Field(ge=_MIB, le=2**50)] = 1024 * _MIB
+    on_full: Literal["reject", "drop"] = "reject"
+    fsync: bool = False
+
+
+class PriceSettings(_Section):
+    """`prices`."""
+
+    unknown: Annotated[Literal["allow", "block"], AfterValidator(_allow_unpriced)] = "allow"
+    overrides: Annotated[PriceOverrides, AfterValidator(_no_overrides)] = {}
+
+
+class LoggingSettings(_Section):
+    """`logging`."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = "auto"
+
+
+class Settings(_Section):
+    """All of it. Validate with context `{"folder": PATH}`, to which relative paths are relative."""
+
+    server: ServerSettings = ServerSettings()
+    admin: AdminSettings = AdminSettings()
+    defaults: DefaultSettings = DefaultSettings()
+    # The default is validated too: its path, like any other, is relative to the config file's folder.
+    database: Annotated[DatabaseSettings, AfterValidator(_in_folder), Field(validate_default=True)] = (
+        DatabaseSettings()
+    )
+    limits: LimitSettings = LimitSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
+    accounting: AccountingSettings = AccountingSettings()
+    prices: PriceSettings = PriceSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    def with_port(self, port: int) -> Settings:
+        """A copy that listens on `port` (1 to 65535)."""
+        return self.model_copy(update={"server": self.server.model_copy(update={"port": port})})

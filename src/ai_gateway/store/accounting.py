@@ -1,0 +1,203 @@
+"""The request log and the daily aggregates in SQLite, through the standard library's driver for speed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
+from pathlib import Path
+
+import msgspec
+
+from ai_gateway.core.record import RequestRecord
+from ai_gateway.store import sqlite
+from ai_gateway.store.rows import storable
+
+__all__ = ["SqliteAccounting"]
+
+BUSY_TIMEOUT_S = 1.0
+"""Short: the writer comes back by itself, and has to be able to stop in between."""
+
+_DAY_MS = 86_400_000
+_EPOCH = date(1970, 1, 1).toordinal()
+_BODIES = ("caller_request", "upstream_request", "response")
+_COLUMNS = tuple(name for name in RequestRecord.__struct_fields__ if name not in _BODIES)
+_values = attrgetter(*_COLUMNS)
+
+_INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - names of our own fields
+_ROW = f"({', '.join('?' * len(_COLUMNS))})"
+_MANY = 32
+_INSERT_MANY = _INSERT + ", ".join([_ROW] * _MANY)
+_INSERT_ONE = _INSERT + _ROW
+_INSERT_BODIES = "INSERT INTO request_bodies VALUES (?, ?, ?, ?, ?)"
+_KNOWN = "SELECT id FROM requests WHERE id IN (SELECT value FROM json_each(?))"
+_SEEN = "UPDATE clients SET last_seen = ?1 WHERE id = ?2 AND (last_seen IS NULL OR last_seen < ?1)"
+_ADD_USAGE = """
+INSERT INTO usage_daily (
+    day, client_id, model, client_name, requests, errors, input_tokens, cached_tokens, cache_write_tokens,
+    output_tokens, reasoning_tokens, estimated_requests, unpriced_requests, cost_usd
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (day, client_id, model) DO UPDATE SET
+    client_name = excluded.client_name,
+    requests = requests + excluded.requests,
+    errors = errors + excluded.errors,
+    input_tokens = input_tokens + excluded.input_tokens,
+    cached_tokens = cached_tokens + excluded.cached_tokens,
+    cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens,
+    output_tokens = output_tokens + excluded.output_tokens,
+    reasoning_tokens = reasoning_tokens + excluded.reasoning_tokens,
+    estimated_requests = estimated_requests + excluded.estimated_requests,
+    unpriced_requests = unpriced_requests + excluded.unpriced_requests,
+    cost_usd = CASE WHEN excluded.cost_usd IS NULL THEN cost_usd
+                    ELSE coalesce(cost_usd, 0.0) + excluded.cost_usd END
+"""
+_PURGE_BODIES = """
+DELETE FROM request_bodies WHERE request_id IN (
+    SELECT request_id FROM request_bodies WHERE started_at < ? ORDER BY started_at LIMIT ?)
+"""
+_PURGE_ROWS = """
+DELETE FROM requests WHERE id IN (
+    SELECT id FROM requests WHERE started_at < ? ORDER BY started_at LIMIT ?)
+"""
+
+
+class _Sums(msgspec.Struct):
+    """What a batch adds to one row of `usage_daily`, in the order of its columns."""
+
+    client_name: str = ""
+    requests: int = 0
+    errors: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated_requests: int = 0
+    unpriced_requests: int = 0
+    cost_usd: float | None = None
+
+    def add(self, record: RequestRecord) -> None:
+        failed = record.status >= 400
+        self.client_name = record.client_name or ""
+        self.requests += 1
+        self.errors += failed
+        self.input_tokens += record.input_tokens
+        self.cached_tokens += record.cached_tokens
+        self.cache_write_tokens += record.cache_write_tokens
+        self.output_tokens += record.output_tokens
+        self.reasoning_tokens += record.reasoning_tokens
+        self.estimated_requests += record.usage_estimated
+        if record.cost_usd is not None:
+            self.cost_usd = (self.cost_usd or 0.0) + record.cost_usd
+        elif not failed or record.input_tokens or record.output_tokens:
+            self.unpriced_requests += 1  # a refusal that used nothing has no price to miss
+
+
+class SqliteAccounting:
+    """An `AccountingStore`. One thread at a time; it connects at its first use, and again after a fault."""
+
+    def __init__(self, path: Path, *, fsync: bool = False) -> None:
+        """With `fsync`, what `write` has returned from survives the death of the machine too."""
+        self._path = path
+        self._fsync = fsync
+        self._connection: sqlite3.Connection | None = None
+
+    def write(self, records: Sequence[RequestRecord]) -> int:
+        """Rows without a client are aggregated under the empty client id."""
+        try:
+            return self._write(records)
+        except OverflowError:  # a token count that no column holds
+            return self._write([storable(record) for record in records])
+
+    def _write(self, records: Sequence[RequestRecord]) -> int:
+        unique = {record.id: record for record in records}
+        with self._transaction() as connection:
+            # The transaction holds the write lock: what is new now stays new until its end.
+            for (known,) in connection.execute(_KNOWN, (msgspec.json.encode(list(unique)).decode(),)):
+                del unique[known]
+            rows = list(unique.values())
+            if rows:
+                _insert(connection, rows)
+        return len(rows)
+
+    def purge(self, *, rows_before_ms: int, bodies_before_ms: int, limit: int = 1000) -> int:
+        """Bodies first; those of a deleted row go with it and are not counted."""
+        with self._transaction() as connection:
+            bodies = connection.execute(_PURGE_BODIES, (bodies_before_ms, limit)).rowcount
+            rows = connection.execute(_PURGE_ROWS, (rows_before_ms, limit - bodies)).rowcount
+        return bodies + rows
+
+    def close(self) -> None:
+        """A later call of another method opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commits at its end; at any fault, nothing of it is left. Raises: StoreError."""
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            connection = self._connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.rollback()
+                raise
+        except sqlite3.Error as error:
+            self.close()
+            raise sqlite.fault(error, self._path) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite.connect(self._path, timeout_s=BUSY_TIMEOUT_S, any_thread=True)
+        # NORMAL: in WAL mode a commit outlives this process, though perhaps not a power cut.
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._fsync else 'NORMAL'}")
+        return connection
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
+    _insert_rows(connection, rows)
+    bodies = [
+        (row.id, row.started_at, row.caller_request, row.upstream_request, row.response)
+        for row in rows
+        if row.caller_request is not None or row.upstream_request is not None or row.response is not None
+    ]
+    if bodies:
+        connection.executemany(_INSERT_BODIES, bodies)
+    usage: dict[tuple[str, str, str], _Sums] = {}
+    seen: dict[str, int] = {}
+    for row in rows:
+        client = row.client_id or ""
+        key = (_day(row.started_at // _DAY_MS), client, row.model_served or row.model_asked or "")
+        sums = usage.get(key)
+        if sums is None:
+            sums = usage[key] = _Sums()
+        sums.add(row)
+        if client:
+            seen[client] = max(row.started_at, seen.get(client, 0))
+    connection.executemany(
+        _ADD_USAGE, [(*key, *msgspec.structs.astuple(sums)) for key, sums in usage.items()]
+    )
+    connection.executemany(_SEEN, [(at, client) for client, at in seen.items()])
+
+
+def _insert_rows(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
+    """Many rows a statement: each statement hands the GIL to and fro, which the event loop would feel."""
+    whole = len(rows) - len(rows) % _MANY
+    for start in range(0, whole, _MANY):
+        chunk = map(_values, rows[start : start + _MANY])
+        connection.execute(_INSERT_MANY, list(chain.from_iterable(chunk)))
+    connection.executemany(_INSERT_ONE, map(_values, rows[whole:]))
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    """YYYY-MM-DD of a day since 1970."""
+    return date.fromordinal(_EPOCH + number).isoformat()

@@ -1,0 +1,1 @@
+"""Alembic's folder: run by `ai_gateway.store.migrate`, not by hand."""

@@ -1,0 +1,143 @@
+"""The tables. Times are Unix milliseconds, UTC; what SQLite and PostgreSQL spell differently is not used.
+
+A change here needs a migration in `migrations/versions`: a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+__all__ = [
+    "changes",
+    "client_keys",
+    "clients",
+    "metadata",
+    "request_bodies",
+    "requests",
+    "settings",
+    "usage_daily",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("backend", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("settings", Text, nullable=False, comment="JSON of the settings that have no column"),
+    Column("secrets", Text, nullable=False, comment="JSON: name of the secret = encrypted token"),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("last_seen", BigInteger),
+)
+
+client_keys = Table(
+    "client_keys",
+    metadata,
+    Column("key_hash", LargeBinary(32), primary_key=True, comment="SHA-256 of the key"),
+    Column("client_id", Text, ForeignKey("clients.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("tail", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("started_at", BigInteger, nullable=False),
+    Column("client_id", Text, comment="no foreign key: rows outlive their client"),
+    Column("client_name", Text),
+    Column("endpoint", Text, nullable=False),
+    Column("dialect", Text, nullable=False),
+    Column("provider", Text),
+    Column("model_asked", Text),
+    Column("model_served", Text),
+    Column("status", Integer, nullable=False),
+    Column("error", Text),
+    Column("error_message", Text),
+    Column("streaming", Boolean, nullable=False),
+    Column("tools_used", Boolean, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("cache_write_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("usage_estimated", Boolean, nullable=False),
+    Column("usage_raw", Text, comment="the provider's own JSON"),
+    Column("cost_usd", Double, comment="null: no price is known"),
+    Column("ttfb_ms", Double),
+    Column("latency_ms", Double, nullable=False),
+    Column("overhead_ms", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("key_tail", Text),
+    Column("caller_address", Text),
+    # Pages of the log go by (time, id): of everything, and of one client.
+    Index(None, "started_at", "id"),
+    Index(None, "client_id", "started_at", "id"),
+)
+
+request_bodies = Table(
+    "request_bodies",
+    metadata,
+    Column("request_id", Text, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True),
+    Column("started_at", BigInteger, nullable=False, index=True, comment="the request's: bodies go first"),
+    Column("caller_request", Text),
+    Column("upstream_request", Text),
+    Column("response", Text),
+)
+
+usage_daily = Table(
+    "usage_daily",
+    metadata,
+    Column("day", Text, primary_key=True, comment="YYYY-MM-DD, UTC, of the request's start"),
+    Column("client_id", Text, primary_key=True, comment="empty: no client was known"),
+    Column("model", Text, primary_key=True, comment="served, else asked for, else empty"),
+    Column("client_name", Text, nullable=False, comment="to name a client that is deleted"),
+    Column("requests", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False, comment="status 400 and above"),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("cache_write_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("estimated_requests", BigInteger, nullable=False),
+    Column("unpriced_requests", BigInteger, nullable=False),
+    Column("cost_usd", Double, comment="null while none of it could be priced"),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
+    Column("version", BigInteger, nullable=False, comment="raised by each change of clients or keys"),
+)

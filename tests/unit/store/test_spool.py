@@ -1,0 +1,501 @@
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from ai_gateway.store import spool as spool_module
+from ai_gateway.store.protocols import StoreError
+from ai_gateway.store.spool import Spool
+from tests.unit.store.support import MemoryAccounting, files, kill, row, run_python, store_all
+
+BIG = 1 << 30
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 1000)
+    return 1000
+
+
+def new_spool(folder: Path, **options: int) -> Spool:
+    return Spool(folder, max_bytes=options.get("max_bytes", BIG))
+
+
+def replayed(folder: Path) -> MemoryAccounting:
+    """What a fresh start finds."""
+    store = MemoryAccounting()
+    spool = new_spool(folder)
+    spool.adopt()
+    store_all(spool, store)
+    spool.close()
+    return store
+
+
+class Disk:
+    """Stands before `os.write`, and takes at most `room` bytes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room = BIG
+        self._really = os.write
+        monkeypatch.setattr(os, "write", self._write)
+
+    def _write(self, file: int, data: bytes) -> int:
+        if self.room <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = self._really(file, data[: self.room])
+        self.room -= written
+        return written
+
+
+def test_a_row_comes_back_as_it_was(folder: Path) -> None:
+    record = row(
+        error_message='line\nbreak "quoted" \u2028 \0 é',
+        cost_usd=0.1,
+        usage_raw='{"a": 1}',
+        caller_request="x" * 300_000,
+    )
+    spool = new_spool(folder)
+    spool.append(record)
+    spool.append(row(id="after"))
+    store = MemoryAccounting()
+    store_all(spool, store)
+    spool.close()
+    assert store.rows[record.id] == record
+    assert "after" in store.rows
+
+
+def test_depth_and_backlog_follow_the_rows(folder: Path) -> None:
+    spool = new_spool(folder)
+    assert (spool.depth, spool.backlog_bytes) == (0, 0)
+    for _ in range(300):
+        spool.append(row())
+    assert spool.depth == 300
+    assert spool.backlog_bytes == sum(file.stat().st_size for file in files(folder, "*.jsonl"))
+    found = spool.read()
+    assert found is not None
+    batch, is_new = found
+    assert is_new
+    assert len(batch.records) == 256
+    assert spool.depth == 300  # read is not yet stored
+    spool.commit(batch)
+    assert spool.depth == 44
+    store_all(spool, MemoryAccounting())
+    assert (spool.depth, spool.backlog_bytes) == (0, 0)
+    spool.close()
+
+
+def test_nothing_is_left_after_a_clean_end(folder: Path) -> None:
+    spool = new_spool(folder)
+    spool.append(row())
+    store_all(spool, MemoryAccounting())
+    spool.close()
+    assert [file.name for file in folder.iterdir()] == ["adopt.lock"]
+
+
+def test_rows_that_are_not_stored_wait_for_the_next_start(folder: Path) -> None:
+    spool = new_spool(folder)
+    records = [row() for _ in range(3)]
+    for record in records:
+        spool.append(record)
+    spool.close()
+    assert list(replayed(folder).rows.values()) == records
+    assert replayed(folder).rows == {}
+
+
+def test_a_row_after_the_end_is_kept(folder: Path) -> None:
+    spool = new_spool(folder)
+    spool.close()
+    spool.append(row(id="late"))
+    spool.close()
+    assert list(replayed(folder).rows) == ["late"]
+
+
+def test_segments_rotate_and_are_deleted_when_stored(folder: Path, small_segments: int) -> None:
+    spool = new_spool(folder)
+    store = MemoryAccounting()
+    for i in range(50):
+        spool.append(row(id=f"r{i:02d}"))
+    segments = files(folder, "*.jsonl")
+    assert len(segments) > 5
+    assert all(file.stat().st_size < 2 * small_segments for file in segments)
+    store_all(spool, store)
+    assert list(store.rows) == [f"r{i:02d}" for i in range(50)]
+    assert len(files(folder, "*.jsonl")) == 1
+    spool.close()
+
+
+def test_everything_is_private(folder: Path) -> None:
+    previous = os.umask(0)
+    try:
+        spool = new_spool(folder)
+        spool.append(row())
+        store_all(spool, MemoryAccounting())
+        spool.append(row())
+    finally:
+        os.umask(previous)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+    spool.close()
+    assert {mode for name, mode in modes.items() if "." in name or name in ("position", "lock")} == {0o600}
+    assert {mode for name, mode in modes.items() if name[0].isdecimal() and "." not in name} == {0o700}
+    assert modes["spool"] == 0o700
+
+
+def test_a_dead_process_rows_are_adopted_and_a_live_one_is_left_alone(folder: Path) -> None:
+    dead, live = new_spool(folder), new_spool(folder)
+    dead.append(row(id="orphan"))
+    live.append(row(id="alive"))
+    kill(dead)
+    spool = new_spool(folder)
+    spool.append(row(id="own"))
+    spool.adopt()
+    assert spool.depth == 2
+    store = MemoryAccounting()
+    store_all(spool, store)
+    assert list(store.rows) == ["own", "orphan"]
+    assert spool.depth == 0
+    store_all(live, store)
+    assert list(store.rows) == ["own", "orphan", "alive"]
+    for each in (spool, live):
+        each.close()
+    assert not files(folder, "*.jsonl")
+
+
+def test_an_orphan_is_adopted_by_one_only(folder: Path) -> None:
+    dead = new_spool(folder)
+    dead.append(row())
+    kill(dead)
+    first, second = new_spool(folder), new_spool(folder)
+    first.adopt()
+    second.adopt()
+    assert (first.depth, second.depth) == (1, 0)
+    first.close()  # it did not come to storing it
+    second.adopt()
+    assert second.depth == 1
+    second.close()
+
+
+def test_replay_goes_on_where_the_dead_process_was(folder: Path, small_segments: int) -> None:
+    spool = new_spool(folder)
+    store = MemoryAccounting()
+    for _ in range(10):
+        spool.append(row())
+    store_all(spool, store)
+    spool.append(row(id="new"))
+    kill(spool)
+    assert list(replayed(folder).rows) == ["new"]
+
+
+@pytest.mark.parametrize("position", [b"", b"garbage", b"7", b"1 x", b"0000000001 99999999999999999999\n"])
+def test_a_broken_position_loses_no_row_that_could_be_read(position: bytes, folder: Path) -> None:
+    spool = new_spool(folder)
+    spool.append(row(id="a"))
+    (spool._own.path / "position").write_bytes(position)
+    kill(spool)
+    found = replayed(folder).rows
+    assert list(found) == ([] if b"99" in position else ["a"])
+    assert not files(folder, "*.jsonl")
+
+
+@pytest.mark.parametrize("torn", [b"{", b'{"id":"x","started_at":1', b"\xff\xfe", b"\0" * 5000])
+def test_a_torn_last_line_is_skipped(torn: bytes, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    spool = new_spool(folder)
+    spool.append(row(id="whole"))
+    os.write(spool._file, torn)
+    kill(spool)
+    assert list(replayed(folder).rows) == ["whole"]
+    assert "half a line" in caplog.text
+    assert not files(folder, "*.bad")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"garbage",
+        b"",
+        b"{}",
+        b"\xff\xfe",
+        b'{"id": "cut',
+        b"\0" * 200_000,
+        b"[" * 100_000,
+        b'{"id": 1e999999}',
+    ],
+)
+def test_a_corrupt_line_is_set_aside_and_the_rest_goes_on(
+    bad: bytes, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = new_spool(folder)
+    spool.append(row(id="before"))
+    os.write(spool._file, bad + b"\n")
+    spool.append(row(id="after"))
+    kill(spool)
+    assert list(replayed(folder).rows) == ["before", "after"]
+    (aside,) = files(folder, "*.bad")
+    assert aside.read_bytes() == bad + b"\n"
+    assert stat.S_IMODE(aside.stat().st_mode) == 0o600
+    assert str(aside) in caplog.text
+
+
+def test_rows_of_a_later_version_with_more_fields_are_read(folder: Path) -> None:
+    spool = new_spool(folder)
+    line = {"id": "n", "started_at": 1, "endpoint": "", "dialect": "", "status": 200, "region": "eu"}
+    os.write(spool._file, json.dumps(line).encode() + b"\n")
+    kill(spool)
+    assert list(replayed(folder).rows) == ["n"]
+
+
+def test_foreign_files_in_the_folder_are_left_alone(folder: Path) -> None:
+    (folder / "notes").mkdir(parents=True)
+    (folder / "12-abc").mkdir()
+    (folder / "notes" / "00000001.jsonl").write_text("{}\n")
+    assert replayed(folder).rows == {}
+    assert (folder / "notes" / "00000001.jsonl").read_text() == "{}\n"
+    assert not list((folder / "12-abc").iterdir())
+
+
+def test_an_orphan_that_cannot_be_read_does_not_hold_up_the_rest(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, fine = new_spool(folder), new_spool(folder)
+    for spool in (broken, fine):
+        spool.append(row(id=f"of-{spool is fine}"))
+        kill(spool)
+    segment = broken._own.segment(1)
+    segment.unlink()
+    segment.mkdir()
+    assert list(replayed(folder).rows) == ["of-True"]
+    assert "cannot replay" in caplog.text
+    assert segment.exists()
+
+
+@pytest.mark.parametrize(
+    "strange", [{"model_asked": "\ud800"}, {"input_tokens": 10**30}, {"output_tokens": -(10**30)}]
+)
+def test_a_row_that_json_refuses_is_stored_all_the_same(strange: dict[str, object], folder: Path) -> None:
+    spool = new_spool(folder)
+    spool.append(row(id="strange", **strange))
+    store = MemoryAccounting()
+    store_all(spool, store)
+    spool.close()
+    stored = store.rows["strange"]
+    assert stored.model_asked in ("m", "?")
+    assert max(abs(stored.input_tokens), abs(stored.output_tokens)) in (5, 2**53)
+
+
+def test_full_at_the_bound_and_free_again(folder: Path) -> None:
+    spool = new_spool(folder, max_bytes=1000)
+    while not spool.is_full:
+        spool.append(row(attempts=0))
+    assert spool.backlog_bytes >= 1000
+    depth = spool.depth
+    spool.append(row(attempts=0))  # a refusal: it may not push out what cost something
+    assert (spool.depth, spool.dropped) == (depth, 1)
+    spool.append(row(attempts=1))  # it was in flight
+    assert (spool.depth, spool.dropped) == (depth + 1, 1)
+    store_all(spool, MemoryAccounting())
+    assert not spool.is_full
+    spool.append(row(attempts=0))
+    assert spool.depth == 1
+    spool.close()
+
+
+def test_the_files_are_bounded_whatever_comes(folder: Path, small_segments: int) -> None:
+    spool = new_spool(folder, max_bytes=1000)
+    for _ in range(100):
+        spool.append(row())
+    assert spool.backlog_bytes < 1000 + small_segments + 1000
+    assert spool.dropped + spool.depth == 100
+    spool.close()
+
+
+def test_an_adopted_backlog_counts_as_full(folder: Path) -> None:
+    spool = new_spool(folder)
+    for _ in range(10):
+        spool.append(row())
+    kill(spool)
+    spool = new_spool(folder, max_bytes=1000)
+    assert not spool.is_full
+    spool.adopt()
+    assert spool.is_full
+    spool.close()
+
+
+@pytest.mark.parametrize("room", [0, 1, 100])
+def test_a_full_disk_keeps_rows_until_there_is_room(
+    room: int, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = new_spool(folder)
+    spool.append(row(id="before"))
+    disk = Disk(monkeypatch)
+    disk.room = room
+    spool.append(row(id="first"))
+    spool.append(row(id="second"))
+    assert not spool.healthy
+    assert spool.depth == 3
+    assert sum("rows wait in memory" in record.message for record in caplog.records) == 1
+
+    store = MemoryAccounting()
+    spool.retry()  # still no room
+    store_all(spool, store)
+    assert list(store.rows) == ["before"]
+    assert spool.depth == 2
+
+    disk.room = BIG
+    spool.retry()
+    assert spool.healthy
+    spool.append(row(id="third"))
+    store_all(spool, store)
+    assert list(store.rows) == ["before", "first", "second", "third"]
+    assert spool.depth == 0
+    assert not files(folder, "*.bad")
+    spool.close()
+    assert not files(folder, "*.jsonl")
+
+
+def test_a_row_behind_waiting_ones_keeps_its_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = new_spool(folder)
+    disk = Disk(monkeypatch)
+    disk.room = 0
+    spool.append(row(id="first"))
+    disk.room = BIG
+    spool.append(row(id="second"))
+    assert not spool.healthy
+    spool.retry()
+    store = MemoryAccounting()
+    store_all(spool, store)
+    assert list(store.rows) == ["first", "second"]
+    spool.close()
+
+
+def test_memory_is_bounded_while_the_disk_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "MAX_WAITING_BYTES", 2000)
+    spool = new_spool(folder)
+    disk = Disk(monkeypatch)
+    disk.room = 0
+    for _ in range(100):
+        spool.append(row())
+    assert spool.is_full
+    assert spool._waiting_bytes < 3000
+    assert spool.dropped + spool.depth == 100
+    disk.room = BIG
+    kept = spool.depth
+    spool.close()
+    assert len(replayed(folder).rows) == kept
+
+
+def test_rows_that_the_disk_never_took_are_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = new_spool(folder)
+    disk = Disk(monkeypatch)
+    disk.room = 0
+    spool.append(row())
+    spool.close()
+    assert "1 rows are lost" in caplog.text
+
+
+def test_no_new_segment_is_no_reason_to_lose_a_row(
+    folder: Path, small_segments: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = new_spool(folder)
+    really = os.open
+
+    def refuse(path: Path, flags: int, mode: int = 0o777) -> int:
+        if str(path).endswith(".jsonl"):
+            raise OSError(errno.EMFILE, "Too many open files")
+        return really(path, flags, mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refuse)
+        for _ in range(20):
+            spool.append(row())
+        assert spool.healthy
+        assert len(files(folder, "*.jsonl")) == 1
+    for _ in range(20):
+        spool.append(row())
+    assert len(files(folder, "*.jsonl")) > 1
+    store = MemoryAccounting()
+    store_all(spool, store)
+    assert len(store.rows) == 40
+    spool.close()
+
+
+def test_fsync_reaches_the_disk_before_append_returns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(spool_module, "_sync", lambda file: synced.append(os.fstat(file).st_size))
+    spool = Spool(folder, max_bytes=BIG, fsync=True)
+    spool.append(row())
+    spool.append(row())
+    assert synced == [spool.backlog_bytes // 2, spool.backlog_bytes]
+
+    def fail(file: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(spool_module, "_sync", fail)
+    spool.append(row())
+    assert not spool.healthy
+    assert spool.depth == 3
+    monkeypatch.setattr(spool_module, "_sync", os.fsync)
+    spool.append(row())
+    assert spool.healthy
+    spool.close()
+    assert len(replayed(folder).rows) == 4
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot use the spool folder"):
+        new_spool(tmp_path / "file" / "spool")
+
+
+def test_a_place_for_the_position_that_fails_is_told_once(
+    folder: Path, small_segments: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = new_spool(folder)
+    (spool._own.path / "position").mkdir()
+    store = MemoryAccounting()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(20):
+            spool.append(row())
+            store_all(spool, store)
+    assert len(store.rows) == 20
+    assert sum("cannot tidy up" in record.message for record in caplog.records) == 1
+    (spool._own.path / "position").rmdir()
+    kill(spool)
+
+
+FULL_DISK = """
+import json, pathlib, resource, sys
+from ai_gateway.store.spool import Spool
+from tests.unit.store.support import MemoryAccounting, row, store_all
+spool = Spool(pathlib.Path(sys.argv[1]), max_bytes=1 << 30)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))  # in the middle of a row
+for i in range(20):
+    spool.append(row(id=f"r{i}"))
+healthy = spool.healthy
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+spool.retry()
+store = MemoryAccounting()
+store_all(spool, store)
+spool.close()
+print(json.dumps([healthy, spool.healthy, list(store.rows)]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits on a file's size")
+def test_a_real_short_write(folder: Path) -> None:
+    done = run_python(FULL_DISK, str(folder))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [False, True, [f"r{i}" for i in range(20)]]
+    assert not files(folder, "*.bad")
