@@ -82,7 +82,9 @@ class Caller(Protocol):
         """A whole answer."""
         ...
 
-    async def start(self, status: int, headers: HeaderList) -> None: ...
+    async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
+        """`length` in bytes, where it is known beforehand."""
+        ...
 
     async def write(self, data: bytes) -> None: ...
 
@@ -351,18 +353,16 @@ async def relay_long(
     caller: Caller, entry: Entry, response: UpstreamResponse, headers: HeaderList, head: bytearray
 ) -> None:
     """An answer too long to keep, or of any other type: passed on as it comes, usage read from its tail."""
-    length = value_of(response.headers, b"content-length")
-    if length is not None:
-        headers.append((b"content-length", length))
-    await caller.start(response.status, headers)
+    told = value_of(response.headers, b"content-length")
+    length = int(told) if told is not None and told.isdigit() else None
+    await caller.start(response.status, headers, length=length)
     chunk, tail, passed = bytes(head), b"", 0
-    expected = int(length) if length is not None and length.isdigit() else -1
     try:
         while chunk:
             entry.keep(chunk)
             tail = (tail + chunk)[-TAIL_BYTES:]
             passed += len(chunk)
-            if passed == expected:
+            if passed == length:
                 break
             await caller.write(chunk)
             chunk = await response.chunk()

@@ -22,12 +22,13 @@ New = Callable[..., GatewayProcess]
 class Load:
     """Callers that ask as fast as they can, and note each request whose last byte they got."""
 
-    def __init__(self, gateway: GatewayProcess, client: ClientInfo) -> None:
+    def __init__(self, gateway: GatewayProcess, client: ClientInfo, text: str = "one two three") -> None:
         self.answered: list[str] = []
         self.broken: list[str] = []
         self.statuses: set[int] = set()
         self._gateway = gateway
         self._key = client.api_key
+        self._text = text
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._call, args=(i,), daemon=True) for i in range(CALLERS)]
         for thread in self._threads:
@@ -44,14 +45,20 @@ class Load:
             assert not thread.is_alive()
 
     def _call(self, number: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._gateway.port, timeout=30)
+        try:
+            self._ask(connection, number)
+        finally:
+            connection.close()
+
+    def _ask(self, connection: http.client.HTTPConnection, number: int) -> None:
         body = json.dumps(
             {
                 "model": "echo",
                 "stream": number % 2 == 0,
-                "messages": [{"role": "user", "content": "one two three"}],
+                "messages": [{"role": "user", "content": self._text}],
             }
         )
-        connection = http.client.HTTPConnection("127.0.0.1", self._gateway.port, timeout=30)
         while not self._stop.is_set():
             request_id = ""
             try:
@@ -157,12 +164,12 @@ def test_a_locked_database_delays_no_request(new_gateway: New) -> None:
 
 
 def test_a_full_spool_says_so_and_recovers(new_gateway: New) -> None:
-    gateway = new_gateway(config={"accounting": {"spool_max_bytes": 65536}})
-    client = gateway.create_client(backend="echo", default_model="echo")
+    gateway = new_gateway(config={"accounting": {"spool_max_bytes": 1048576}})
+    client = gateway.create_client(backend="echo", default_model="echo", log_bodies=True)
     locker = sqlite3.connect(gateway.database_path, isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     try:
-        load = Load(gateway, client)
+        load = Load(gateway, client, "x" * 20_000)
         wait_until(lambda: 503 in load.statuses, 60, what="the spool being full")
         load.finish()
     finally:

@@ -25,7 +25,7 @@ START_TIMEOUT_S: Final = 60.0
 CLI_TIMEOUT_S: Final = 60.0
 HOST: Final = "127.0.0.1"
 
-Option = str | int | float | bool | Sequence[str] | Mapping[str, Any] | None
+Option = str | int | float | bool | Sequence[str] | Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,9 @@ class GatewayProcess:
 
     def create_client(self, *, wait: bool = True, **options: Option) -> ClientInfo:
         """Create a client through the CLI: `base_url="…"` becomes `--base-url …`, a sequence is joined
-        with commas, a mapping is sent as JSON, None is left out; without a `name` it gets one of its
-        own. With `wait`, and a gateway that runs, returns only when the gateway knows the key.
+        with commas, a mapping becomes `A=B,…`, a boolean `--x` or `--no-x`, None is left out; without a
+        `name` it gets one of its own. With `wait`, and a gateway that runs, returns only when the
+        gateway knows the key.
 
         Raises:
             AssertionError: the CLI refused. TimeoutError: the gateway did not see it within 10 s.
@@ -264,19 +265,19 @@ def option_arguments(options: Mapping[str, Option]) -> list[str]:
     """Keyword arguments as command-line options; see `GatewayProcess.create_client`."""
     arguments: list[str] = []
     for name, value in options.items():
-        if value is None:
-            continue
-        arguments += ["--" + name.replace("_", "-"), _option_text(value)]
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            arguments.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            arguments += [f"--{flag}", _option_text(value)]
     return arguments
 
 
-def _option_text(value: str | int | float | bool | Sequence[str] | Mapping[str, Any]) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
+def _option_text(value: str | int | float | Sequence[str] | Mapping[str, str]) -> str:
     if isinstance(value, str | int | float):
         return str(value)
     if isinstance(value, Mapping):
-        return json.dumps(value)
+        return ",".join(f"{left}={right}" for left, right in value.items())
     return ",".join(value)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +90,8 @@ def prepare(state: State) -> Settings:
         return asyncio.run(_complete(state))
 
 
-def _alone(folder: Path) -> AbstractContextManager[object]:
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
     """Of several processes that start at once, one makes the secrets and the others wait for it."""
     from filelock import FileLock, Timeout
 
@@ -98,7 +101,10 @@ def _alone(folder: Path) -> AbstractContextManager[object]:
         lock.acquire()
     except Timeout as error:
         raise CommandFailed(f"another first launch holds {lock.lock_file}: end it, or try again") from error
-    return lock
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 async def _is_complete(settings: Settings, state: State) -> bool:
@@ -154,16 +160,15 @@ async def _make_admin(store: ClientStore, settings: Settings, state: State) -> s
     """The admin's password, where nobody has seen one yet. A config file of the user's is not touched."""
     if not (settings.admin.session_secret or await store.get_setting(SESSION_SECRET)):
         await store.set_setting(SESSION_SECRET, new_secret())
-    pending = await store.get_setting(ADMIN_STATE)
     configured = settings.admin.password_hash.reveal()
-    if configured and pending != _pending(configured):
-        return None
-    stored = await store.get_setting(PASSWORD_HASH)
-    if not configured and stored and pending != _pending(stored):
+    current = configured or await store.get_setting(PASSWORD_HASH) or ""
+    pending = await store.get_setting(ADMIN_STATE) or ""
+    if current and _fingerprint(current) not in pending.split():
         return None
     password = new_password()
     password_hash = hash_password(password)
-    await store.set_setting(ADMIN_STATE, _pending(password_hash))
+    # Both hashes: whichever of the two is in force after a crash here, its password was never shown.
+    await store.set_setting(ADMIN_STATE, _pending(current, password_hash))
     if configured:
         replace_value(state.config_path, PASSWORD_HASH_KEY, password_hash)
     else:
@@ -171,9 +176,13 @@ async def _make_admin(store: ClientStore, settings: Settings, state: State) -> s
     return password
 
 
-def _pending(password_hash: str) -> str:
-    """Marks a hash as ours and its password as not shown."""
-    return f"{_PENDING} {hashlib.sha256(password_hash.encode()).hexdigest()}"
+def _pending(*password_hashes: str) -> str:
+    """Marks hashes as made by us, with a password that was not shown."""
+    return " ".join([_PENDING, *map(_fingerprint, password_hashes)])
+
+
+def _fingerprint(password_hash: str) -> str:
+    return hashlib.sha256(password_hash.encode()).hexdigest()
 
 
 async def _make_demo(store: ClientStore, settings: Settings) -> str | None:
@@ -226,4 +235,4 @@ def _show(made: Made, settings: Settings, config_path: Path) -> None:
         ]
     if lines:
         click.echo("\n".join(lines))
-        click.get_text_stream("stdout").flush()
+        sys.stdout.flush()

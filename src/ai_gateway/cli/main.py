@@ -108,5 +108,3 @@ def _config_and_store_errors() -> tuple[type[Exception], ...]:
 def _fail(message: str) -> int:
     click.echo("\n".join(f"{_PROGRAM}: {line}" for line in message.splitlines()), err=True)
     return 1
-
-

@@ -23,7 +23,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: int = 0) -> None:
-    """A table; its last `numbers` columns are aligned right. Off a terminal: plain columns, no header lines."""
+    """A table; its last `numbers` columns are aligned right. Off a terminal without lines."""
     cells = [["-" if cell is None else safe(str(cell)) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _print_rich(columns, cells, numbers)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
+from ai_gateway.dialects.openai_errors import render_error
 from ai_gateway.dialects.openai_request import PLAIN
 from ai_gateway.errors import GatewayError, NotFound
-from ai_gateway.ingress.caller import HttpCaller, Receive, Scope, Send
+from ai_gateway.ingress.caller import HttpCaller, Receive, Scope
 from ai_gateway.ingress.health import Health
 from ai_gateway.ingress.routes import MODELS, Route, route
 from ai_gateway.ingress.server import GatewayProtocol
@@ -21,6 +23,8 @@ from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.upstream.catalog import Catalog
 
 __all__ = ["Api"]
+
+_log = logging.getLogger("ai_gateway")
 
 HeaderList = list[tuple[bytes, bytes]]
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
@@ -54,17 +58,20 @@ class Api:
         self._pages = pages
         self._max_body_bytes = max_body_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, _send: object) -> None:
         connection: GatewayProtocol = scope["gateway.connection"]
-        caller = HttpCaller(scope, receive, send, max_body=self._max_body_bytes)
+        caller = HttpCaller(scope, receive, max_body=self._max_body_bytes)
         task = asyncio.current_task()
         assert task is not None
         connection.hang_up = task.cancel
         try:
             await self._answer(scope, caller)
         except asyncio.CancelledError:
-            if not connection.transport.is_closing():
+            if not connection.active.disconnected:
                 raise  # not a hang-up: the server stops
+        except Exception:  # noqa: BLE001 - the last place where a fault of ours can still get a clear answer
+            _log.exception("a request failed by a fault of the gateway")
+            await _fault(caller)
         finally:
             connection.hang_up = None
 
@@ -116,6 +123,14 @@ class Api:
             entry.settle(time.perf_counter())
         headers: HeaderList = [(b"content-type", b"application/json")]
         await caller.reply(200, answer_headers(call, entry, headers), body)
+
+
+async def _fault(caller: HttpCaller) -> None:
+    if caller.started:
+        caller.abort()
+        return
+    error = GatewayError("the gateway failed: its log says why", code="internal_error")
+    await caller.reply(error.status, [(b"content-type", b"application/json")], render_error(error))
 
 
 def _call(scope: Scope, method: str, path: str) -> Call:

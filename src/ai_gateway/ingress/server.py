@@ -43,6 +43,9 @@ class GatewayProtocol(HttpToolsProtocol):
     draining = False
     """Set on the class when the process stops: every answer then closes its connection."""
 
+    active: RequestResponseCycle
+    """The exchange being served: of pipelined ones, uvicorn's own `cycle` is the newest."""
+
     _in_head = True
     _head_bytes = 0
     _discarded = 0
@@ -50,6 +53,9 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        active = getattr(self, "active", None)
+        if active is not None and not active.response_complete:
+            active.disconnected = True
         if self.hang_up is not None:
             self.hang_up()
 
@@ -80,12 +86,26 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head_bytes = False, 0
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
-            raise BadRequest("the request must have exactly one Host header")
+        self._check_head()
         super().on_headers_complete()
         if self.draining:
             self.cycle.keep_alive = False
+
+    def _check_head(self) -> None:
+        """What the parser lets pass, and two readers could read in two ways. Raises: BadRequest."""
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise BadRequest("the request must be HTTP/1.1")
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and version == "1.1"):
+            raise BadRequest("the request must have exactly one Host header")
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and codings != [b"chunked"]:
+            raise BadRequest("the only transfer coding that is understood is 'chunked'")
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # Any: as in the base class
+        self.active = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         if self.cycle.response_complete:
@@ -115,6 +135,10 @@ class GatewayProtocol(HttpToolsProtocol):
         if cycle is not None and cycle.response_started and not cycle.response_complete:
             self.transport.close()  # an answer is on its way: nothing may be put into it
             return
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # its body is broken: nobody else may answer it
+            if self.hang_up is not None:
+                self.hang_up()
         body = render_error(error)
         head = [f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Bad Request')}\r\n".encode()]
         head += [name + b": " + value + b"\r\n" for name, value in SECURITY_HEADERS]
@@ -122,6 +146,8 @@ class GatewayProtocol(HttpToolsProtocol):
         head.append(b"content-length: %d\r\n\r\n" % len(body))
         self.transport.write(b"".join(head) + body)
         # Closing while the caller still sends would reset the connection under its answer.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         self.loop.call_later(REFUSAL_LINGER_S, self.transport.close)
 
     def _unsupported_upgrade_warning(self) -> None:

@@ -15,7 +15,7 @@ MAX_INT = 2**53
 def storable(record: RequestRecord) -> RequestRecord:
     """A copy whose integers fit a column and whose texts are valid UTF-8 (lone surrogates become `?`).
 
-    Only for a row that JSON or the database has refused: all others go as they are.
+    Only for a row that UTF-8 or the database has refused: all others go as they are.
     """
     return msgspec.structs.replace(record, **{name: _fitting(value) for name, value in _fields(record)})
 

@@ -212,13 +212,14 @@ class Folder:
                 self.segment(number).unlink(missing_ok=True)
 
     def _load_position(self) -> Position:
-        """Where the last owner was; the very start where it has not said."""
-        file = self.path / POSITION_NAME
+        """Where the last owner was. The very start where that is not clear: the database knows its rows."""
         try:
-            number, offset = file.read_bytes().split()
-            return Position(int(number), int(offset))
+            number, offset = map(int, (self.path / POSITION_NAME).read_bytes().split())
+            if 0 <= offset <= self.segment(number).stat().st_size:
+                return Position(number, offset)
         except (FileNotFoundError, ValueError):
-            return Position(1, 0)
+            pass
+        return Position(1, 0)
 
     def _save_position(self) -> None:
         # Overwritten in place, always with the same length: no moment without one, and no new block.

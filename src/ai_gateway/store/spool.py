@@ -91,6 +91,11 @@ class Spool:
         return max(0, self._bytes_in - self._bytes_out) + self._adopted_bytes
 
     @property
+    def is_drained(self) -> bool:
+        """Whether every row is in the database, and nothing of a dead process is left."""
+        return self.depth == 0 and not self._adopted
+
+    @property
     def is_full(self) -> bool:
         """Whether no new request should be taken: it could not be accounted for."""
         return self.backlog_bytes >= self._max_bytes or 2 * self._waiting_bytes >= MAX_WAITING_BYTES
@@ -110,7 +115,7 @@ class Spool:
         """
         try:
             line = self._encode(record) + b"\n"
-        except (UnicodeEncodeError, OverflowError):
+        except UnicodeEncodeError:
             line = self._encode(storable(record)) + b"\n"
         if self.is_full and not self._may_overshoot(record):
             self._drop()

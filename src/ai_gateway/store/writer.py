@@ -87,7 +87,7 @@ class Writer:
             self._thread.join(JOIN_TIMEOUT_S)
 
     def _drained(self) -> bool:
-        return self._adopted and self._spool.depth == 0
+        return self._adopted and self._spool.is_drained
 
     def _run(self) -> None:
         try:

@@ -33,6 +33,14 @@ def new_spool(folder: Path, **options: int) -> Spool:
     return Spool(folder, max_bytes=options.get("max_bytes", BIG))
 
 
+def full(spool: Spool) -> bool:
+    return spool.is_full
+
+
+def healthy(spool: Spool) -> bool:
+    return spool.healthy
+
+
 def replayed(folder: Path) -> MemoryAccounting:
     """What a fresh start finds."""
     store = MemoryAccounting()
@@ -197,14 +205,16 @@ def test_replay_goes_on_where_the_dead_process_was(folder: Path, small_segments:
     assert list(replayed(folder).rows) == ["new"]
 
 
-@pytest.mark.parametrize("position", [b"", b"garbage", b"7", b"1 x", b"0000000001 99999999999999999999\n"])
-def test_a_broken_position_loses_no_row_that_could_be_read(position: bytes, folder: Path) -> None:
+@pytest.mark.parametrize(
+    "position", [b"", b"garbage", b"7", b"1 x", b"1 99999999999999999999", b"1 -5", b"1 100000", b"8 0"]
+)
+def test_a_broken_position_loses_no_row(position: bytes, folder: Path) -> None:
     spool = new_spool(folder)
     spool.append(row(id="a"))
     (spool._own.path / "position").write_bytes(position)
     kill(spool)
     found = replayed(folder).rows
-    assert list(found) == ([] if b"99" in position else ["a"])
+    assert list(found) == ["a"]
     assert not files(folder, "*.jsonl")
 
 
@@ -280,22 +290,22 @@ def test_an_orphan_that_cannot_be_read_does_not_hold_up_the_rest(
 
 
 @pytest.mark.parametrize(
-    "strange", [{"model_asked": "\ud800"}, {"input_tokens": 10**30}, {"output_tokens": -(10**30)}]
+    "strange", [{"model_asked": "a\ud800"}, {"error_message": "\udfff", "input_tokens": 10**30}]
 )
-def test_a_row_that_json_refuses_is_stored_all_the_same(strange: dict[str, object], folder: Path) -> None:
+def test_a_row_that_utf8_refuses_is_stored_all_the_same(strange: dict[str, object], folder: Path) -> None:
     spool = new_spool(folder)
     spool.append(row(id="strange", **strange))
     store = MemoryAccounting()
     store_all(spool, store)
     spool.close()
     stored = store.rows["strange"]
-    assert stored.model_asked in ("m", "?")
-    assert max(abs(stored.input_tokens), abs(stored.output_tokens)) in (5, 2**53)
+    assert stored.model_asked in ("m", "a?")
+    assert stored.input_tokens in (3, 2**53)
 
 
 def test_full_at_the_bound_and_free_again(folder: Path) -> None:
     spool = new_spool(folder, max_bytes=1000)
-    while not spool.is_full:
+    while not full(spool):
         spool.append(row(attempts=0))
     assert spool.backlog_bytes >= 1000
     depth = spool.depth
@@ -304,7 +314,7 @@ def test_full_at_the_bound_and_free_again(folder: Path) -> None:
     spool.append(row(attempts=1))  # it was in flight
     assert (spool.depth, spool.dropped) == (depth + 1, 1)
     store_all(spool, MemoryAccounting())
-    assert not spool.is_full
+    assert not full(spool)
     spool.append(row(attempts=0))
     assert spool.depth == 1
     spool.close()
@@ -325,9 +335,9 @@ def test_an_adopted_backlog_counts_as_full(folder: Path) -> None:
         spool.append(row())
     kill(spool)
     spool = new_spool(folder, max_bytes=1000)
-    assert not spool.is_full
+    assert not full(spool)
     spool.adopt()
-    assert spool.is_full
+    assert full(spool)
     spool.close()
 
 
@@ -341,7 +351,7 @@ def test_a_full_disk_keeps_rows_until_there_is_room(
     disk.room = room
     spool.append(row(id="first"))
     spool.append(row(id="second"))
-    assert not spool.healthy
+    assert not healthy(spool)
     assert spool.depth == 3
     assert sum("rows wait in memory" in record.message for record in caplog.records) == 1
 
@@ -353,7 +363,7 @@ def test_a_full_disk_keeps_rows_until_there_is_room(
 
     disk.room = BIG
     spool.retry()
-    assert spool.healthy
+    assert healthy(spool)
     spool.append(row(id="third"))
     store_all(spool, store)
     assert list(store.rows) == ["before", "first", "second", "third"]
@@ -370,7 +380,7 @@ def test_a_row_behind_waiting_ones_keeps_its_place(folder: Path, monkeypatch: py
     spool.append(row(id="first"))
     disk.room = BIG
     spool.append(row(id="second"))
-    assert not spool.healthy
+    assert not healthy(spool)
     spool.retry()
     store = MemoryAccounting()
     store_all(spool, store)
@@ -385,7 +395,7 @@ def test_memory_is_bounded_while_the_disk_is_full(folder: Path, monkeypatch: pyt
     disk.room = 0
     for _ in range(100):
         spool.append(row())
-    assert spool.is_full
+    assert full(spool)
     assert spool._waiting_bytes < 3000
     assert spool.dropped + spool.depth == 100
     disk.room = BIG
@@ -420,7 +430,7 @@ def test_no_new_segment_is_no_reason_to_lose_a_row(
         patched.setattr(os, "open", refuse)
         for _ in range(20):
             spool.append(row())
-        assert spool.healthy
+        assert healthy(spool)
         assert len(files(folder, "*.jsonl")) == 1
     for _ in range(20):
         spool.append(row())
@@ -444,11 +454,11 @@ def test_fsync_reaches_the_disk_before_append_returns(folder: Path, monkeypatch:
 
     monkeypatch.setattr(spool_module, "_sync", fail)
     spool.append(row())
-    assert not spool.healthy
+    assert not healthy(spool)
     assert spool.depth == 3
     monkeypatch.setattr(spool_module, "_sync", os.fsync)
     spool.append(row())
-    assert spool.healthy
+    assert healthy(spool)
     spool.close()
     assert len(replayed(folder).rows) == 4
 

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from ai_gateway.core.record import RequestRecord
 from ai_gateway.store import spool as spool_module
 from ai_gateway.store.spool import Spool
 from tests.unit.store.support import MemoryAccounting, files, kill, row, store_all
@@ -30,12 +31,9 @@ class SpoolMachine(RuleBasedStateMachine):
         self.store = MemoryAccounting()
         self.room: int | None = None
         self._write = os.write
-        self.patches = [
-            mock.patch.object(spool_module, "SEGMENT_BYTES", 600),
-            mock.patch.object(os, "write", self._limited),
-        ]
-        for patch in self.patches:
-            patch.start()
+        self.patches = ExitStack()
+        self.patches.enter_context(mock.patch.object(spool_module, "SEGMENT_BYTES", 600))
+        self.patches.enter_context(mock.patch.object(os, "write", self._limited))
         self.durable: set[str] = set()
         """Rows that no death may lose."""
         self.in_memory: list[set[str]] = [set(), set()]
@@ -95,7 +93,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @rule(process=PROCESSES, stored=st.booleans(), committed=st.booleans())
     def move_a_batch(self, process: int, stored: bool, committed: bool) -> None:
-        """The writer's step, which ends anywhere: then the process is dead, since it would go on otherwise."""
+        """The writer's step. It ends anywhere, by the death of its process."""
         spool = self.spools[process]
         found = spool.read()
         if found is None:
@@ -115,7 +113,7 @@ class SpoolMachine(RuleBasedStateMachine):
         while (batch := self.spools[process].read_ahead()) is not None:
             self._see(batch.records)
 
-    def _see(self, records: list[spool_module.RequestRecord]) -> None:
+    def _see(self, records: list[RequestRecord]) -> None:
         for record in records:
             self.seen[record.id] = self.seen.get(record.id, 0) + 1
 
@@ -151,8 +149,7 @@ class SpoolMachine(RuleBasedStateMachine):
         depth = last.depth
         last.close()
         leftover = files(self.folder, "*.jsonl") + files(self.folder, "*.bad")
-        for patch in self.patches:
-            patch.stop()
+        self.patches.close()
         shutil.rmtree(self.folder)
         assert self.durable <= set(self.store.rows)
         assert "never" not in self.store.rows
@@ -161,4 +158,4 @@ class SpoolMachine(RuleBasedStateMachine):
 
 
 SpoolMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-TestSpool: Callable[[], object] = SpoolMachine.TestCase
+TestSpool = SpoolMachine.TestCase
