@@ -40,6 +40,7 @@ __all__ = ["serve"]
 SNAPSHOT_POLL_S = 0.25
 PURGE_INTERVAL_S = 3600.0
 PURGE_CHUNK = 1000
+PURGE_PAUSE_S = 0.05
 FLUSH_TIMEOUT_S = 30.0
 KEEP_ALIVE_S = 75
 BACKLOG = 2048
@@ -97,16 +98,16 @@ class Control:
             self._pipeline.snapshot = Snapshot.of(await self._store.list_clients(), version)
         self._health.database_fault = None
 
-    async def watch(self) -> None:
+    async def watch(self, stop: asyncio.Event) -> None:
         """See every change of a client within a second, whoever made it."""
-        while True:
-            await asyncio.sleep(SNAPSHOT_POLL_S)
+        while not await _paused(stop, SNAPSHOT_POLL_S):
             try:
                 await self.refresh()
             except StoreError as error:
                 if self._health.database_fault is None:
                     _log.error("the database is away, serving on with what is known: %s", error)
                 self._health.database_fault = "the database cannot be reached"
+        await asyncio.gather(*self._saves)
 
     def save_models(self, client_id: str, models: Sequence[str]) -> None:
         """Store a fetched list some time soon."""
@@ -145,7 +146,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
     async with contextlib.AsyncExitStack() as stack:
         store = await SqlClientStore.open(database, SecretBox(key))
         stack.push_async_callback(store.close)
-        ledger = SqliteAccounting(database)
+        ledger = SqliteAccounting(database, fsync=accounting.fsync)
         spool = Spool(database.parent / "spool", max_bytes=accounting.spool_max_bytes, fsync=accounting.fsync)
         stack.callback(spool.close)
         writer = Writer(spool, ledger, on_read=requests.write)
@@ -164,8 +165,9 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
             pages=_pages(),
             max_body_bytes=settings.server.max_body_bytes,
         )
-        for work in (control.watch(), _purge(settings)):
-            stack.callback(asyncio.create_task(work).cancel)
+        stop = asyncio.Event()
+        tasks = [asyncio.create_task(work) for work in (control.watch(stop), _purge(settings, stop))]
+        stack.push_async_callback(_finish, stop, tasks)
         return await _listen(settings, api, health, config_path)
 
 
@@ -231,30 +233,42 @@ def _tls(_: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLCon
     return context
 
 
-async def _purge(settings: Settings) -> None:
+async def _paused(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait so long; True at once where the process stops."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _finish(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Let the control path's work end by itself: a query that is cancelled leaves its thread behind."""
+    stop.set()
+    await asyncio.gather(*tasks)
+
+
+async def _purge(settings: Settings, stop: asyncio.Event) -> None:
     """Delete rows past their retention, a chunk at a time."""
     accounting = settings.accounting
-    while True:
-        await asyncio.sleep(PURGE_INTERVAL_S)
+    while not await _paused(stop, PURGE_INTERVAL_S):
         now_ms = time.time_ns() // 1_000_000
-        with contextlib.suppress(StoreError):  # the next round tries again
-            await asyncio.to_thread(
-                _purge_all,
-                settings.database.path,
-                now_ms - accounting.retention_days * DAY_MS,
-                now_ms - accounting.body_retention_days * DAY_MS,
-            )
-
-
-def _purge_all(database: Path, rows_before_ms: int, bodies_before_ms: int) -> None:
-    store = SqliteAccounting(database)
-    try:
-        while store.purge(
-            rows_before_ms=rows_before_ms, bodies_before_ms=bodies_before_ms, limit=PURGE_CHUNK
-        ):
-            time.sleep(0.05)  # let the writer in between
-    finally:
-        store.close()
+        rows_before_ms = now_ms - accounting.retention_days * DAY_MS
+        bodies_before_ms = now_ms - accounting.body_retention_days * DAY_MS
+        store = SqliteAccounting(settings.database.path)
+        try:
+            while await asyncio.to_thread(
+                store.purge,
+                rows_before_ms=rows_before_ms,
+                bodies_before_ms=bodies_before_ms,
+                limit=PURGE_CHUNK,
+            ):
+                if await _paused(stop, PURGE_PAUSE_S):  # the writer gets in between
+                    break
+        except StoreError as error:
+            _log.warning("old rows were not deleted, the next round tries again: %s", error)
+        finally:
+            await asyncio.to_thread(store.close)
 
 
 def _finish_accounting(writer: Writer) -> None:

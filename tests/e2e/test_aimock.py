@@ -52,9 +52,12 @@ FAULTS: Final = {
 NewAimock = Callable[..., AimockServer]
 
 
-def client_for(gateway: GatewayProcess, server: AimockServer) -> ClientInfo:
+def client_for(gateway: GatewayProcess, server: AimockServer, **options: Any) -> ClientInfo:
     return gateway.create_client(
-        backend="openai-compatible", base_url=server.base_url, backend_api_key=server.api_key or None
+        backend="openai-compatible",
+        base_url=server.base_url,
+        backend_api_key=server.api_key or None,
+        **options,
     )
 
 
@@ -91,6 +94,25 @@ def test_what_reaches_the_upstream(gateway: GatewayProcess, new_aimock: NewAimoc
     assert "stream_options" not in plain["body"]
     assert streamed["body"]["stream_options"] == {"include_usage": True}
     assert info.api_key not in json.dumps(server.journal())
+
+
+def test_the_clients_settings_shape_the_request(gateway: GatewayProcess, new_aimock: NewAimock) -> None:
+    server = new_aimock(FIXTURES)
+    info = client_for(
+        gateway,
+        server,
+        model_aliases={"fast": "real-name"},
+        system_prompt="Be brief, é.",
+        max_output_tokens=50,
+    )
+    with sdk(through(gateway, info)) as client:
+        client.chat.completions.create(model="fast", messages=saying("hello"), max_tokens=500)
+    (sent,) = (entry["body"] for entry in server.journal())
+    assert sent["model"] == "real-name"
+    assert sent["messages"] == [{"role": "system", "content": "Be brief, é."}, *saying("hello")]
+    assert sent["max_tokens"] == 50
+    (row,) = gateway.requests_of(info)
+    assert (row["model_asked"], row["model_served"]) == ("fast", "real-name")
 
 
 def test_usage_is_accounted(gateway: GatewayProcess, new_aimock: NewAimock) -> None:
