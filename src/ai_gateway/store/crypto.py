@@ -139,8 +139,18 @@ def _create(path: Path) -> None:
             os.fsync(file)
         finally:
             os.close(file)
-        path.hardlink_to(draft)
+        _publish(draft, path)
     except FileExistsError:
         return  # another process was first: its key counts
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Raises: FileExistsError, and other OSErrors."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: all but as good, since nobody else starts at the moment
+        draft.rename(path)

@@ -26,6 +26,12 @@ PASSWORD = re.compile(r"^Password: +(\S+)", re.MULTILINE)
 KEY = re.compile(r"^Demo key: +(\S+)", re.MULTILINE)
 
 
+@pytest.fixture(autouse=True)
+def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2id as ever, but not made slow: launches are many here."""
+    monkeypatch.setattr(first_launch, "hash_password", PasswordHasher(1, 64, 1).hash)
+
+
 def files(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Mode and content of every file, without SQLite's own transient ones."""
     return {

@@ -143,6 +143,16 @@ def test_many_at_once_get_one_key(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["key"]
 
 
+def test_a_file_system_without_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    key = load_or_create_key(tmp_path / "key", None)
+    assert load_or_create_key(tmp_path / "key", None) == key
+    assert [file.name for file in tmp_path.iterdir()] == ["key"]
+
+
 @pytest.mark.parametrize("content", [b"", b"short\n", b"\xff\xfe binary", b"A" * 500])
 def test_a_broken_key_file_is_not_replaced(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "key"

@@ -12,6 +12,7 @@ import pytest
 
 from ai_gateway.store import spool as spool_module
 from ai_gateway.store.protocols import StoreError
+from ai_gateway.store.segments import Position
 from ai_gateway.store.spool import Spool
 from tests.unit.store.support import MemoryAccounting, files, kill, row, run_python, store_all
 
@@ -101,6 +102,50 @@ def test_depth_and_backlog_follow_the_rows(folder: Path) -> None:
     assert spool.depth == 44
     store_all(spool, MemoryAccounting())
     assert (spool.depth, spool.backlog_bytes) == (0, 0)
+    spool.close()
+
+
+def test_looking_ahead_shows_each_row_once(folder: Path) -> None:
+    spool = new_spool(folder)
+    for name in ("a", "b"):
+        spool.append(row(id=name))
+    ahead = spool.read_ahead()
+    assert ahead is not None
+    assert [record.id for record in ahead.records] == ["a", "b"]
+    assert spool.read_ahead() is None
+    spool.append(row(id="c"))
+    for names, expected_new in ((["a", "b"], False), (["c"], True)):
+        found = spool.read()
+        assert found is not None
+        batch, is_new = found
+        assert ([record.id for record in batch.records], is_new) == (names, expected_new)
+        spool.commit(batch)
+    assert spool.read_ahead() is None
+    spool.close()
+
+
+def test_rows_that_come_between_two_looks_of_the_reader(
+    folder: Path, small_segments: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = new_spool(folder)
+    store = MemoryAccounting()
+    spool.append(row(id="first"))
+    store_all(spool, store)
+    really = spool._own._lines_at
+
+    def race(start: Position, until: Position | None) -> bytes:
+        data = really(start, until)
+        if not data and spool.depth < 10:
+            for i in range(10):
+                spool.append(row(id=f"late{i}"))
+        return data
+
+    monkeypatch.setattr(spool._own, "_lines_at", race)
+    assert spool.read_ahead() is None
+    assert len(files(folder, "*.jsonl")) > 2
+    monkeypatch.undo()
+    store_all(spool, store)
+    assert list(store.rows) == ["first", *(f"late{i}" for i in range(10))]
     spool.close()
 
 
