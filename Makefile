@@ -40,6 +40,7 @@ $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml scripts
 	@echo "installing ai-gateway into $(VENV)"
 	@$(PIP) install --quiet --require-hashes -r requirements/run.txt -r requirements/build.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run

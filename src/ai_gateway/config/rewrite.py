@@ -50,9 +50,8 @@ def replace_value(path: Path, location: tuple[str, ...], value: str) -> None:
             with contextlib.suppress(PermissionError):  # another's file, in a folder that we may write
                 os.chown(draft, status.st_uid, status.st_gid)
         draft.replace(target)
-    except BaseException:
-        draft.unlink()
-        raise
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _differs_only_at(old: str, new: str, location: tuple[str, ...], value: str) -> bool:
@@ -77,7 +76,7 @@ def _draft(path: Path, text: str, mode: int) -> Path:
             stream.flush()
             os.fsync(stream.fileno())
         draft.chmod(mode)
-    except BaseException:
+    except OSError:
         draft.unlink()
         raise
     return draft

@@ -104,45 +104,45 @@ class ClientSettings(_Model):
     """What an admin sets. 0 or empty means unlimited, or the provider's default."""
 
     name: Name = Field(description="unique name")
-    description: Annotated[str, Field(max_length=2000)] = Field("", description="free text")
+    description: Annotated[str, Field(max_length=2000)] = Field(default="", description="free text")
     backend: Name = Field(description="provider, e.g. openai, ollama, openai-compatible, echo")
-    backend_api_key: HeaderSecret = Field(Secret(""), description="upstream credential")
-    base_url: Url = Field("", description="upstream base URL; empty: the provider's own")
+    backend_api_key: HeaderSecret = Field(default=Secret(""), description="upstream credential")
+    base_url: Url = Field(default="", description="upstream base URL; empty: the provider's own")
     default_model: Annotated[Text, Field(max_length=500)] = Field(
-        "", description="used where a request names none"
+        default="", description="used where a request names none"
     )
-    models: ModelNames = Field((), description="cached model list")
-    model_whitelist: ModelNames = Field((), description="allowed models, exact or with *")
+    models: ModelNames = Field(default=(), description="cached model list")
+    model_whitelist: ModelNames = Field(default=(), description="allowed models, exact or with *")
     model_aliases: dict[ModelName, ModelName] = Field(
         default_factory=dict, description="name the caller uses = name upstream"
     )
-    extra_backends: tuple[ExtraBackend, ...] = Field((), description="further named backends, as JSON")
-    fallback_models: ModelNames = Field((), description="models tried in order, MODEL or NAME/MODEL")
+    extra_backends: tuple[ExtraBackend, ...] = Field(default=(), description="further named backends, as JSON")
+    fallback_models: ModelNames = Field(default=(), description="models tried in order, MODEL or NAME/MODEL")
     system_prompt: Annotated[str, Field(max_length=1_000_000)] = Field(
-        "", description="put before the caller's own on every request"
+        default="", description="put before the caller's own on every request"
     )
-    tool_mode: Literal["pass-through", "gateway"] = Field("pass-through", description="who runs server tools")
-    server_tools: ModelNames = Field((), description="server tools offered in gateway mode")
-    rate_limit_minute: Count = Field(0, description="requests a minute")
-    rate_limit_hour: Count = Field(0, description="requests an hour")
-    rate_limit_day: Count = Field(0, description="requests a day, sliding")
-    quota_input_tokens_day: Count = Field(0, description="input tokens a calendar day")
-    quota_output_tokens_day: Count = Field(0, description="output tokens a calendar day")
-    quota_requests_day: Count = Field(0, description="requests a calendar day")
-    max_input_tokens: Count = Field(0, description="input tokens of one request")
-    max_output_tokens: Count = Field(0, description="output tokens of one request")
-    max_concurrency: Count = Field(0, description="requests in flight")
-    budget_usd_day: Usd = Field(0.0, description="USD a day")
-    budget_usd_month: Usd = Field(0.0, description="USD a calendar month")
-    key_prefix: Annotated[str, AfterValidator(_key_prefix)] = Field("gm_", description="start of new keys")
-    expires_at: datetime | None = Field(None, description="ISO 8601 time after which no key works")
+    tool_mode: Literal["pass-through", "gateway"] = Field(default="pass-through", description="who runs server tools")
+    server_tools: ModelNames = Field(default=(), description="server tools offered in gateway mode")
+    rate_limit_minute: Count = Field(default=0, description="requests a minute")
+    rate_limit_hour: Count = Field(default=0, description="requests an hour")
+    rate_limit_day: Count = Field(default=0, description="requests a day, sliding")
+    quota_input_tokens_day: Count = Field(default=0, description="input tokens a calendar day")
+    quota_output_tokens_day: Count = Field(default=0, description="output tokens a calendar day")
+    quota_requests_day: Count = Field(default=0, description="requests a calendar day")
+    max_input_tokens: Count = Field(default=0, description="input tokens of one request")
+    max_output_tokens: Count = Field(default=0, description="output tokens of one request")
+    max_concurrency: Count = Field(default=0, description="requests in flight")
+    budget_usd_day: Usd = Field(default=0.0, description="USD a day")
+    budget_usd_month: Usd = Field(default=0.0, description="USD a calendar month")
+    key_prefix: Annotated[str, AfterValidator(_key_prefix)] = Field(default="gm_", description="start of new keys")
+    expires_at: datetime | None = Field(default=None, description="ISO 8601 time after which no key works")
     allowed_ips: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], AfterValidator(_unique)] = (
         Field((), description="addresses or CIDR networks that may call")
     )
-    is_active: bool = Field(True, description="a disabled client gets 403")
-    log_bodies: bool = Field(False, description="keep request and response bodies in the log")
+    is_active: bool = Field(default=True, description="a disabled client gets 403")
+    log_bodies: bool = Field(default=False, description="keep request and response bodies in the log")
     timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
-        120.0, description="seconds to the first byte, and between chunks"
+        default=120.0, description="seconds to the first byte, and between chunks"
     )
 
     @model_validator(mode="after")

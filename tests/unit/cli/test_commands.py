@@ -8,6 +8,8 @@ import io
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -165,7 +167,7 @@ def test_a_build_knows_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         assert _version.build() == ("9.9", "abc", "then")
     finally:
         _version._embedded.cache_clear()
-        monkeypatch.delitem(__import__("sys").modules, "ai_gateway._build_info")
+        monkeypatch.delitem(sys.modules, "ai_gateway._build_info")
 
 
 @pytest.mark.parametrize("flag", ["-config", "--config"])
@@ -276,3 +278,19 @@ def test_json_is_one_value_in_every_listing(cli: Cli) -> None:
     cli.create("app")
     for arguments in (["clients", "list"], ["clients", "show", "app"], ["usage"], ["version"]):
         json.loads(cli.ok(*arguments, "--json").out)
+
+
+LIGHT = ["pydantic", "yaml", "sqlalchemy", "alembic", "aiohttp", "uvicorn", "rich", "argon2", "cryptography"]
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("from ai_gateway.cli.main import root; root(['version'], standalone_mode=False)", LIGHT),
+        ("import ai_gateway.cli.serve", LIGHT[2:]),
+    ],
+)
+def test_a_command_imports_what_it_needs(code: str, absent: list[str]) -> None:
+    check = f"import sys\n{code}\nprint([name for name in {absent} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -18,6 +18,7 @@ from ai_gateway.store.spool import Spool
 DAY_MS = 86_400_000
 NOON_MS = 1_760_000_400_000
 """2025-10-09, 09:00 UTC."""
+BIG = 1 << 30
 _numbers = itertools.count()
 
 
@@ -81,6 +82,28 @@ def store_all(spool: Spool, store: MemoryAccounting) -> None:
         batch, _ = found
         store.write(batch.records)
         spool.commit(batch)
+
+
+def new_spool(folder: Path, **options: int) -> Spool:
+    return Spool(folder, max_bytes=options.get("max_bytes", BIG))
+
+
+def full(spool: Spool) -> bool:
+    return spool.is_full
+
+
+def healthy(spool: Spool) -> bool:
+    return spool.healthy
+
+
+def replayed(folder: Path) -> MemoryAccounting:
+    """What a fresh start finds."""
+    store = MemoryAccounting()
+    spool = new_spool(folder)
+    spool.adopt()
+    store_all(spool, store)
+    spool.close()
+    return store
 
 
 def files(folder: Path, pattern: str) -> list[Path]:
