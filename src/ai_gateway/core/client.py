@@ -116,12 +116,16 @@ class ClientSettings(_Model):
     model_aliases: dict[ModelName, ModelName] = Field(
         default_factory=dict, description="name the caller uses = name upstream"
     )
-    extra_backends: tuple[ExtraBackend, ...] = Field(default=(), description="further named backends, as JSON")
+    extra_backends: tuple[ExtraBackend, ...] = Field(
+        default=(), description="further named backends, as JSON"
+    )
     fallback_models: ModelNames = Field(default=(), description="models tried in order, MODEL or NAME/MODEL")
     system_prompt: Annotated[str, Field(max_length=1_000_000)] = Field(
         default="", description="put before the caller's own on every request"
     )
-    tool_mode: Literal["pass-through", "gateway"] = Field(default="pass-through", description="who runs server tools")
+    tool_mode: Literal["pass-through", "gateway"] = Field(
+        default="pass-through", description="who runs server tools"
+    )
     server_tools: ModelNames = Field(default=(), description="server tools offered in gateway mode")
     rate_limit_minute: Count = Field(default=0, description="requests a minute")
     rate_limit_hour: Count = Field(default=0, description="requests an hour")
@@ -134,10 +138,12 @@ class ClientSettings(_Model):
     max_concurrency: Count = Field(default=0, description="requests in flight")
     budget_usd_day: Usd = Field(default=0.0, description="USD a day")
     budget_usd_month: Usd = Field(default=0.0, description="USD a calendar month")
-    key_prefix: Annotated[str, AfterValidator(_key_prefix)] = Field(default="gm_", description="start of new keys")
+    key_prefix: Annotated[str, AfterValidator(_key_prefix)] = Field(
+        default="gm_", description="start of new keys"
+    )
     expires_at: datetime | None = Field(default=None, description="ISO 8601 time after which no key works")
     allowed_ips: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], AfterValidator(_unique)] = (
-        Field((), description="addresses or CIDR networks that may call")
+        Field(default=(), description="addresses or CIDR networks that may call")
     )
     is_active: bool = Field(default=True, description="a disabled client gets 403")
     log_bodies: bool = Field(default=False, description="keep request and response bodies in the log")

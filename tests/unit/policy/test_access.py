@@ -16,7 +16,10 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 KEY = "gm_right"
 
 
-def client(key_expires: datetime | None = None, **settings: object) -> Client:
+def client(**settings: object) -> Client:
+    """`key_expires` is the key's own; everything else is a setting."""
+    key_expires = settings.pop("key_expires", None)
+    assert key_expires is None or isinstance(key_expires, datetime)
     made = ClientSettings.model_validate({"name": "c", "backend": "openai", **settings})
     key = ClientKey(key_hash=hash_key(KEY), tail=key_tail(KEY), created_at=NOW, expires_at=key_expires)
     return Client(id="cl_1", settings=made, keys=(key,), created_at=NOW, updated_at=NOW)
