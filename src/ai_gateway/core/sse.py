@@ -6,19 +6,17 @@ Source: HTML Living Standard, "Server-sent events", 9.2.5 and 9.2.6.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ai_gateway.errors import UpstreamProtocolError
 
-__all__ = ["MAX_EVENT_BYTES", "SseEvent", "SseFramer"]
+__all__ = ["MAX_EVENT_BYTES", "SseFramer", "events"]
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 
 _BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 _LINE = re.compile(rb"\r\n|\n|\r")
 _LONGEST_BOUNDARY = 4
-
-SseEvent = tuple[bytes, bytes]
-"""The event's own bytes with its blank line, and its data (empty for a comment)."""
 
 
 class SseFramer:
@@ -29,48 +27,66 @@ class SseFramer:
     def __init__(self) -> None:
         self._pending = bytearray()
 
-    def feed(self, chunk: bytes) -> list[SseEvent]:
-        """The events that `chunk` completes; an empty list means that more bytes are needed.
+    def feed(self, chunk: bytes) -> bytes:
+        """The events that are whole now, as they came, for `events` to take apart; empty: more is needed.
 
         Raises:
             UpstreamProtocolError: an event is longer than `MAX_EVENT_BYTES`.
         """
-        if not self._pending:
-            # What nearly every provider sends: one event, one line, one chunk.
-            if chunk[:6] == b"data: " and chunk[-2:] == b"\n\n" and chunk.find(b"\n") == len(chunk) - 2:
-                data = chunk[6:-2]
-                if b"\r" not in data:
-                    return [(chunk, data)]
-            scan_from = 0
-        else:
-            scan_from = max(0, len(self._pending) - _LONGEST_BOUNDARY + 1)
-        self._pending += chunk
-        return self._cut(scan_from)
+        pending = self._pending
+        if not pending:
+            if chunk[-2:] == b"\n\n":  # what nearly every provider sends: whole events in a chunk
+                return chunk
+            end = _last_boundary(chunk)
+            pending += chunk[end:]
+            return chunk[:end]
+        overlap = min(len(pending), _LONGEST_BOUNDARY - 1)
+        end = _last_boundary(pending[-overlap:] + chunk) - overlap
+        if end <= 0:
+            pending += chunk
+            if len(pending) > MAX_EVENT_BYTES:
+                raise UpstreamProtocolError(f"the upstream sent an event longer than {MAX_EVENT_BYTES} bytes")
+            return b""
+        block = bytes(pending) + chunk[:end]
+        self._pending = bytearray(chunk[end:])
+        return block
 
     def rest(self) -> bytes:
         """What is left without its blank line: half an event, or a last one whose sender stopped short."""
         return bytes(self._pending)
 
-    def finish(self) -> list[SseEvent]:
+    def finish(self) -> bytes:
         """The last event, where the stream ended right after its line and only the blank line is missing."""
         raw = bytes(self._pending)
         self._pending.clear()
-        if not raw.strip():
-            return []
-        return [(raw.rstrip(b"\r\n") + b"\n\n", _data_of(raw))]
+        return raw.rstrip(b"\r\n") + b"\n\n" if raw.strip() else b""
 
-    def _cut(self, scan_from: int) -> list[SseEvent]:
-        events: list[SseEvent] = []
+
+def events(block: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each event of a block of whole ones: where it ends, and its `data` (empty for a comment)."""
+    if b"\r" in block:
         start = 0
-        for match in _BOUNDARY.finditer(self._pending, scan_from):
-            raw = bytes(self._pending[start : match.end()])
-            events.append((raw, _data_of(raw)))
+        for match in _BOUNDARY.finditer(block):
+            yield match.end(), _data_of(block[start : match.end()])
             start = match.end()
-        if start:
-            del self._pending[:start]
-        if len(self._pending) > MAX_EVENT_BYTES:
-            raise UpstreamProtocolError(f"the upstream sent an event longer than {MAX_EVENT_BYTES} bytes")
-        return events
+        return
+    start = 0
+    while (end := block.find(b"\n\n", start) + 2) >= 2:
+        if block.startswith(b"data: ", start) and block.find(b"\n", start) == end - 2:
+            yield end, block[start + 6 : end - 2]
+        else:
+            yield end, _data_of(block[start:end])
+        start = end
+
+
+def _last_boundary(data: bytes | bytearray) -> int:
+    """Where the last blank line ends; 0 where there is none."""
+    if b"\r" not in data:
+        return data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
+    end = 0
+    for match in _BOUNDARY.finditer(data):
+        end = match.end()
+    return end
 
 
 def _data_of(raw: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from ai_gateway.core.sse import SseFramer
+from ai_gateway.core.sse import SseFramer, events
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.openai_errors import render_error_event
 from ai_gateway.dialects.openai_request import Endpoint
@@ -189,26 +189,30 @@ class _Relay:
 
     def feed(self, chunk: bytes) -> bytes:
         try:
-            events = self._framer.feed(chunk)
+            block = self._framer.feed(chunk)
         except UpstreamProtocolError as error:
             self.failure = error
             return b""
-        return self._pass(events)
+        return self._pass(block)
 
-    def _pass(self, events: list[tuple[bytes, bytes]]) -> bytes:
-        if len(events) == 1:  # by far the most common: no list, no copy
-            raw, data = events[0]
-            return raw if self._watch(data) and self.failure is None else b""
-        passed: list[bytes] = []
-        for raw, data in events:
+    def _pass(self, block: bytes) -> bytes:
+        """The block without what is not for the caller; the same bytes, uncopied, where that is nothing."""
+        kept: list[bytes] = []
+        start = shown_from = 0
+        for end, data in events(block):
             shown = self._watch(data)
             if self.failure is not None:
                 break
-            if shown:
-                passed.append(raw)
+            if not shown:
+                kept.append(block[shown_from:start])
+                shown_from = end
+            start = end
             if self.done:
                 break
-        return b"".join(passed)
+        if not kept and start == len(block):
+            return block
+        kept.append(block[shown_from:start])
+        return b"".join(kept)
 
     def _watch(self, data: bytes) -> bool:
         """Look at one event; whether the caller gets to see it."""
