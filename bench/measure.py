@@ -80,7 +80,7 @@ class Measurement:
         self._wrk.run(port=ends.chat_port, key=ends.chat_key, seconds=self._durations.warm_up)
 
     def chat(self, target: Target) -> float:
-        """Chat requests as fast as they go; the peak RSS in MB, 0 for direct."""
+        """Chat requests as fast as they go; the peak RSS in MiB, 0 for direct."""
         ends = target.endpoints
         stub_before = cpu_seconds(self._chat_stub_pid)
         before = None if target.pid is None else settled_cpu_seconds(target.pid)
@@ -96,6 +96,8 @@ class Measurement:
             cpu_s = settled_cpu_seconds(target.pid) - before
             self._add(target, "chat_cpu_us", cpu_s / run.requests * 1e6)
             self._add(target, "chat_busy", 100 * busy_s / run.seconds)
+        if peak is not None:
+            self._add(target, "chat_rss_mb", peak.mb)
         return 0.0 if peak is None else peak.mb
 
     def rate(self, targets: list[Target]) -> None:
@@ -124,7 +126,7 @@ class Measurement:
                     self._add(target, f"rate_added_{name}_ms", latency_ms - direct[name])
 
     def streams(self, target: Target, load: StreamLoad) -> float:
-        """One stream load; the peak RSS in MB, 0 for direct."""
+        """One stream load; the peak RSS in MiB, 0 for direct."""
         ends = target.endpoints
         job = StreamJob(
             port=ends.stream_port,
@@ -152,6 +154,8 @@ class Measurement:
         if result.cpu_s is not None:
             self._add(target, f"{kind}_cpu_us", result.cpu_s / max(1, result.received) * 1e6)
             self._add(target, f"{kind}_busy", 100 * result.cpu_s / result.window_s)
+        if peak is not None:
+            self._add(target, f"{kind}_rss_mb", peak.mb)
         return 0.0 if peak is None else peak.mb
 
     def _add(self, target: Target, metric: str, value: float) -> None:

@@ -203,12 +203,12 @@ def settled_cpu_seconds(root: int) -> float:
 
 
 def rss_mb(root: int) -> float:
-    """Resident memory of the whole tree in MB (10^6 bytes); shared pages count for each process."""
+    """Resident memory of the whole tree in MiB, as ps and top count; shared pages count for each process."""
     pages = 0
     for pid in tree(root):
         if (fields := _stat(pid)) is not None:
             pages += int(fields[21])
-    return pages * PAGE_BYTES / 1e6
+    return pages * PAGE_BYTES / 2**20
 
 
 class PeakRss:

@@ -28,6 +28,7 @@ _CHAT = (
     _Row("chat_cpu_us", "CPU us a request", 1, True),
     _Row("chat_p50_ms", "latency p50, ms", 2, True),
     _Row("chat_p99_ms", "latency p99, ms", 2, True),
+    _Row("chat_rss_mb", "RSS at most, MiB", 1),
     _Row("chat_busy", "its core busy, %", 0),
     _Row("chat_load_busy", "load's core busy, %", 0),
 )
@@ -47,6 +48,7 @@ def _stream_rows(kind: str) -> tuple[_Row, ...]:
         _Row(f"{kind}_p50_ms", "event latency p50, ms", 2),
         _Row(f"{kind}_p99_ms", "event latency p99, ms", 2),
         _Row(f"{kind}_per_read", "events a read of the caller", 2),
+        _Row(f"{kind}_rss_mb", "RSS at most, MiB", 1),
         _Row(f"{kind}_busy", "its core busy, %", 0),
         _Row(f"{kind}_load_busy", "load's core busy, %", 0),
     ]
@@ -64,8 +66,8 @@ _SECTIONS = (
     (
         "Process tree",
         (
-            _Row("rss_idle_mb", "RSS idle, MB", 1, True),
-            _Row("rss_load_mb", "RSS under load, MB", 1, True),
+            _Row("rss_idle_mb", "RSS idle, MiB", 1, True),
+            _Row("rss_load_mb", "RSS under load, MiB", 1, True),
             _Row("start_ms", "second start to first 200, ms", 0, True),
         ),
     ),

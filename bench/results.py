@@ -63,6 +63,6 @@ class Aim:
 AIMS = (
     Aim("CPU a request, by nginx's", "x", 15, lambda r: r.ratio("chat_cpu_us")),
     Aim("CPU a paced event (500 streams, 10 ms), by nginx's", "x", 3, lambda r: r.ratio("paced500_cpu_us")),
-    Aim("RSS under load", " MB", 90, lambda r: r.median("rss_load_mb", GATEWAY)),
+    Aim("RSS under load", " MiB", 90, lambda r: r.median("rss_load_mb", GATEWAY)),
     Aim("second start to first 200", " ms", 1000, lambda r: r.median("start_ms", GATEWAY)),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import socket
@@ -168,6 +169,8 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         stop = asyncio.Event()
         tasks = [asyncio.create_task(work) for work in (control.watch(stop), _purge(settings, stop))]
         stack.push_async_callback(_finish, stop, tasks)
+        gc.collect()
+        gc.freeze()  # what the start has made stays: no collection need look at it again
         return await _listen(settings, api, health, config_path)
 
 

@@ -187,6 +187,8 @@ class Pipeline:
         entry.record.attempts = 1
         entry.record.overhead_ms = round((time.perf_counter() - call.started_s) * 1000, 3)
         response = await self._transports.of(upstream).send(outgoing)
+        rendered = msgspec.structs.replace(rendered, body=b"")
+        del body, outgoing  # a long stream need not hold what has been sent
         try:
             await relay(call, caller, entry, response, upstream, rendered)
         finally:

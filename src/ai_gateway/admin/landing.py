@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from html import escape
 
 __all__ = ["HEADERS", "page"]
 
@@ -28,14 +27,14 @@ HEADERS: list[tuple[bytes, bytes]] = [
 
 
 def page(version: str) -> bytes:
-    """HTML, complete in itself."""
+    """HTML, complete in itself. `version` is of PEP 440: nothing in it needs escaping."""
     return f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>ai-gateway</title><style>{_STYLE}</style></head>
 <body>
 <h1>ai-gateway</h1>
-<p>This gateway is running, version {escape(version)}. It is administered from its command line:</p>
+<p>This gateway is running, version {version}. It is administered from its command line:</p>
 <pre>ai-gateway clients list
 ai-gateway clients create --name my-app --backend openai --backend-api-key KEY
 ai-gateway usage</pre>

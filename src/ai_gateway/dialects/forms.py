@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from collections.abc import Callable
 
 from ai_gateway.errors import BadRequest
 
 __all__ = ["model_in_form"]
 
 _MAX_MODEL_BYTES = 1024
+ParseOptions = Callable[[bytes], tuple[bytes, dict[bytes, bytes]]]
 
 
 def model_in_form(content_type: bytes, body: bytes) -> str | None:
@@ -18,13 +18,16 @@ def model_in_form(content_type: bytes, body: bytes) -> str | None:
     Raises:
         BadRequest: the form is broken, or names two models.
     """
-    kind, options = parse_options_header(content_type)
-    boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data":
+    if not content_type.lower().startswith(b"multipart/form-data"):
         return None
+    from python_multipart.exceptions import FormParserError  # here: 2 MB that most never need
+    from python_multipart.multipart import MultipartParser, parse_options_header
+
+    _, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
     if not boundary:
         raise BadRequest("the multipart content-type has no boundary")
-    reader = _Reader()
+    reader = _Reader(parse_options_header)
     parser = MultipartParser(
         boundary,
         {
@@ -49,7 +52,8 @@ def model_in_form(content_type: bytes, body: bytes) -> str | None:
 class _Reader:
     """Collects the values of parts named `model`."""
 
-    def __init__(self) -> None:
+    def __init__(self, parse_options: ParseOptions) -> None:
+        self._parse_options = parse_options
         self.models: list[str] = []
         self._field = b""
         self._value = b""
@@ -68,7 +72,7 @@ class _Reader:
 
     def header_end(self) -> None:
         if self._field.lower() == b"content-disposition":
-            _, options = parse_options_header(self._value)
+            _, options = self._parse_options(self._value)
             self._is_model = options.get(b"name") == b"model"
         self._field = self._value = b""
 

@@ -21,6 +21,8 @@ __all__ = ["MAX_HEAD_BYTES", "GatewayProtocol", "GatewayServer"]
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 200
+WRITE_HIGH_BYTES = 16 * 1024
+"""Past this a caller that does not read holds its upstream up."""
 MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 """Of a body that comes after its answer: a caller may finish sending, but not send for ever."""
 REFUSAL_LINGER_S = 1.0
@@ -50,6 +52,10 @@ class GatewayProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _discarded = 0
     _refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

@@ -219,6 +219,7 @@ class SqlClientStore:
 def _set_up(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA cache_size = -{sqlite.CACHE_KIB}")
     cursor.close()
 
 

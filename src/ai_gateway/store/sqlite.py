@@ -23,6 +23,9 @@ _REMEDIES = {
     sqlite3.SQLITE_NOTADB: "is not an SQLite database: move that file away, or set another database.path",
 }
 
+CACHE_KIB = 512
+"""Of pages, for each connection: the newest rows are what is touched, and the system caches the file."""
+
 
 def uri(path: Path, *, create: bool = False) -> str:
     """SQLite's URI of a file, which must exist unless `create`."""
@@ -44,6 +47,7 @@ def connect(
         check_same_thread=not any_thread,
     )
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return connection
 
 

@@ -25,8 +25,8 @@ CONNECT_TIMEOUT_S = 15.0
 IDLE_S = 30.0
 """How long a connection is kept without use: under the idle timeout of common servers."""
 MAX_HEAD_BYTES = 64 * 1024
-READ_BYTES = 64 * 1024
-READ_HIGH_BYTES = 64 * 1024
+READ_BYTES = 16 * 1024
+READ_HIGH_BYTES = 16 * 1024
 """Past this the connection is not read until the caller has taken what is there."""
 DRAIN_S = 1.0
 DRAIN_BYTES = 64 * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import urllib.request
+import os
 from urllib.parse import urlsplit
 
 __all__ = ["Proxies"]
@@ -22,6 +22,10 @@ class Proxies:
     @classmethod
     def from_environment(cls) -> Proxies | None:
         """None where no proxy is set: nothing to ask at each request then."""
+        if not any(name.lower().endswith("_proxy") for name in os.environ):
+            return None
+        import urllib.request  # here: most have no proxy, and no use for an HTTP client of the library's
+
         found = urllib.request.getproxies_environment()
         wanted = {scheme: proxy for scheme, proxy in found.items() if scheme in ("http", "https", "all")}
         return cls(wanted) if wanted else None
@@ -35,6 +39,8 @@ class Proxies:
         return self._by_origin[origin]
 
     def _find(self, scheme: str, netloc: str) -> str | None:
+        import urllib.request
+
         proxy = self._by_scheme.get(scheme) or self._by_scheme.get("all")
         if proxy is None or urllib.request.proxy_bypass(netloc):
             return None
