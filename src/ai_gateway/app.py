@@ -83,11 +83,38 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return uvloop.Loop
 
 
+class Admission:
+    """Says no while the process stops, or while accounting could not take another row."""
+
+    def __init__(self, spool: Spool, health: Health, *, reject_when_full: bool) -> None:
+        self._spool = spool
+        self._health = health
+        self._reject_when_full = reject_when_full
+
+    def tell(self, fault: str | None) -> None:
+        """Bring what accounting knows of itself into the health endpoints; `fault` is the writer's."""
+        health, spool = self._health, self._spool
+        health.accounting_fault = fault or (None if spool.healthy else "the spool cannot be written")
+        health.accounting_full = self._reject_when_full and spool.is_full
+        health.spool_depth = spool.depth
+
+    def closed(self) -> str | None:
+        if self._health.draining:
+            return "the gateway is stopping: try again on another connection"
+        if self._reject_when_full and self._spool.is_full:
+            return "the gateway cannot write its accounting: try again later"
+        return None
+
+
 class Control:
     """The control path: brings changes into the data path, and keeps house."""
 
-    def __init__(self, store: SqlClientStore, pipeline: Pipeline, health: Health) -> None:
+    def __init__(
+        self, store: SqlClientStore, pipeline: Pipeline, health: Health, admission: Admission, writer: Writer
+    ) -> None:
         self._store = store
+        self._admission = admission
+        self._writer = writer
         self._pipeline = pipeline
         self._health = health
         self._saves: set[asyncio.Task[None]] = set()
@@ -102,6 +129,7 @@ class Control:
     async def watch(self, stop: asyncio.Event) -> None:
         """See every change of a client within a second, whoever made it."""
         while not await _paused(stop, SNAPSHOT_POLL_S):
+            self._admission.tell(self._writer.fault)
             try:
                 await self.refresh()
             except StoreError as error:
@@ -123,22 +151,6 @@ class Control:
             _log.warning("the model list of client %s was not stored: %s", client_id, error)
 
 
-class Admission:
-    """Says no while the process stops, or while accounting could not take another row."""
-
-    def __init__(self, spool: Spool, health: Health, *, reject_when_full: bool) -> None:
-        self._spool = spool
-        self._health = health
-        self._reject_when_full = reject_when_full
-
-    def closed(self) -> str | None:
-        if self._health.draining:
-            return "the gateway is stopping: try again on another connection"
-        if self._reject_when_full and self._spool.is_full:
-            return "the gateway cannot write its accounting: try again later"
-        return None
-
-
 async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> int:
     database = settings.database.path
     key = load_or_create_key(database.parent / "secret.key", os.environ.get("AI_GATEWAY_SECRET_KEY"))
@@ -157,7 +169,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         stack.push_async_callback(transports.close)
         gate = Admission(spool, health, reject_when_full=accounting.on_full == "reject")
         pipeline = Pipeline(transports=transports, sink=spool.append, gate=gate)
-        control = Control(store, pipeline, health)
+        control = Control(store, pipeline, health, gate, writer)
         await control.refresh()
         api = Api(
             pipeline=pipeline,

@@ -18,6 +18,7 @@ _COMMANDS = {
     "version": "version",
     "config": "config_command",
     "clients": "clients",
+    "models": "models",
     "admin": "admin",
     "usage": "usage",
 }

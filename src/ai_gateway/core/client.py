@@ -160,6 +160,13 @@ class ClientSettings(_Model):
             raise ValueError("extra_backends: two backends have the same name")
         return self
 
+    def after(self, before: ClientSettings) -> ClientSettings:
+        """These settings as a change of `before`: the model list of another provider is forgotten."""
+        moved = (self.backend, self.base_url) != (before.backend, before.base_url)
+        if moved and self.models == before.models:
+            return self.model_copy(update={"models": ()})
+        return self
+
 
 class ClientKey(_Model):
     """One key of a client: after a rotation with a grace period there may be two."""

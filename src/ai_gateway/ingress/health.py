@@ -14,6 +14,11 @@ class Health:
         self.version = version
         self.draining = False
         self.database_fault: str | None = "the database has not been reached yet"
+        self.accounting_fault: str | None = None
+        """Why rows wait in the spool; requests go on meanwhile."""
+        self.accounting_full = False
+        """The spool takes no more: requests are refused."""
+        self.spool_depth = 0
 
     def answer(self, path: str) -> tuple[int, bytes] | None:
         """Status and JSON body for a health path; None for any other."""
@@ -31,12 +36,19 @@ class Health:
                 return None
 
     def _status(self) -> int:
-        return 503 if self.draining or self.database_fault else 200
+        return 503 if self.draining or self.database_fault or self.accounting_full else 200
 
     def _word(self) -> str:
         if self.draining:
             return "draining"
-        return "unavailable" if self.database_fault else "ok"
+        if self.database_fault or self.accounting_full:
+            return "unavailable"
+        return "degraded" if self.accounting_fault else "ok"
 
-    def _checks(self) -> dict[str, str]:
-        return {"database": self.database_fault or "ok"}
+    def _checks(self) -> dict[str, object]:
+        accounting = "full" if self.accounting_full else "waiting for the database"
+        return {
+            "database": self.database_fault or "ok",
+            "accounting": accounting if self.accounting_full or self.accounting_fault else "ok",
+            "spool_depth": self.spool_depth,
+        }

@@ -83,6 +83,7 @@ class SqlClientStore:
         return await self.get_client(client_id), key
 
     async def update_client(self, client_id: str, settings: ClientSettings, *, now: datetime) -> Client:
+        settings = settings.after((await self.get_client(client_id)).settings)
         async with self._changing(settings.name) as connection:
             row = self._row(client_id, settings, now)
             done = await connection.execute(update(_clients).where(_clients.c.id == client_id).values(**row))

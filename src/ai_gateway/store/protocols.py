@@ -64,7 +64,10 @@ class ClientStore(Protocol):
         ...
 
     async def update_client(self, client_id: str, settings: ClientSettings, *, now: datetime) -> Client:
-        """Raises: NoSuchClient, DuplicateName."""
+        """A cached model list that belongs to another provider or address is forgotten.
+
+        Raises: NoSuchClient, DuplicateName.
+        """
         ...
 
     async def set_models(self, client_id: str, models: Sequence[str]) -> None:

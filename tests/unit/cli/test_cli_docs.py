@@ -31,8 +31,8 @@ COMMANDS = dict(commands(root, ()))
 
 
 def test_all_commands_are_found() -> None:
-    assert {path[0] for path in COMMANDS} == {"serve", "version", "config", "clients", "admin", "usage"}
-    assert len(COMMANDS) == 13
+    assert {path[0] for path in COMMANDS} == {"serve", "version", "config", "clients", "models", "admin", "usage"}
+    assert len(COMMANDS) == 14
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
