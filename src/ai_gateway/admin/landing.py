@@ -10,7 +10,7 @@ __all__ = ["HEADERS", "page"]
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;"
     "color:#1a1a1a;background:#fff}code,pre{font:14px/1.5 ui-monospace,monospace;background:#f0f0f0;"
-    "border-radius:4px;padding:.1rem .3rem}pre{padding:.8rem;overflow-x:auto}"
+    "border-radius:4px;padding:.1rem .3rem}pre{padding:.8rem;white-space:pre-wrap;overflow-wrap:anywhere}"
     "@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}code,pre{background:#2a2a2a}}"
 )
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
