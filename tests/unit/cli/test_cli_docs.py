@@ -31,7 +31,15 @@ COMMANDS = dict(commands(root, ()))
 
 
 def test_all_commands_are_found() -> None:
-    assert {path[0] for path in COMMANDS} == {"serve", "version", "config", "clients", "models", "admin", "usage"}
+    assert {path[0] for path in COMMANDS} == {
+        "serve",
+        "version",
+        "config",
+        "clients",
+        "models",
+        "admin",
+        "usage",
+    }
     assert len(COMMANDS) == 14
 
 
