@@ -180,6 +180,8 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         )
         stop = asyncio.Event()
         tasks = [asyncio.create_task(work) for work in (control.watch(stop), _purge(settings, stop))]
+        for task in tasks:
+            task.add_done_callback(_complain)
         stack.push_async_callback(_finish, stop, tasks)
         gc.collect()
         gc.freeze()  # what the start has made stays: no collection need look at it again
@@ -257,10 +259,17 @@ async def _paused(stop: asyncio.Event, seconds: float) -> bool:
     return True
 
 
+def _complain(task: asyncio.Task[None]) -> None:
+    """The control path's work ends only with the process: say so at once where it does not."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        _log.critical("changes of clients are no longer seen, restart the gateway", exc_info=error)
+
+
 async def _finish(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
     """Let the control path's work end by itself: a query that is cancelled leaves its thread behind."""
     stop.set()
-    await asyncio.gather(*tasks)
+    await asyncio.gather(*tasks, return_exceptions=True)  # what failed has been told
 
 
 async def _purge(settings: Settings, stop: asyncio.Event) -> None:

@@ -260,12 +260,13 @@ async def relay(
     if response.status >= 300:
         entry.estimate = None
         raise await read_error(response, upstream)
-    headers = answer_headers(call, entry, for_caller(response.headers), rendered)
+    headers = answer_headers(call, entry, for_caller(response.headers, upstream), rendered)
     kind = value_of(response.headers, b"content-type")
     if is_event_stream(kind):
         watcher = stream_relay(
             call.endpoint,
             hide_usage=rendered.usage_asked,
+            credential=upstream.credential,
             terminator_optional=upstream.provider.terminator_optional,
         )
         await relay_stream(caller, entry, response, watcher, headers)

@@ -23,7 +23,11 @@ async def provider(seen: Seen, reply: Reply) -> None:
     if path == "/v1/models":
         await reply.json(MODELS)
     elif path == "/v1/audio/speech":
-        await reply.whole(b"\xff\xfb" * 1000, content_type="audio/mpeg", headers={"x-request-id": "theirs"})
+        await reply.whole(
+            b"\xff\xfb" * 1000,
+            content_type="audio/mpeg",
+            headers={"x-request-id": "theirs", "x-debug": f"key={KEY}"},
+        )
     elif path == "/v1/embeddings":
         vector = [0.25] * 400_000  # an answer too long to be kept whole
         data = [{"object": "embedding", "index": 0, "embedding": vector}]
@@ -116,6 +120,8 @@ def test_the_whitelist_holds_on_every_endpoint(
     assert allowed[1]["x-gateway-model"] == "small"
     assert upstream.seen[-1].headers["authorization"] == f"Bearer {KEY}"
     assert guarded.api_key not in str(upstream.seen[-1])
+    if "multipart" not in str(headers):
+        assert upstream.seen[-1].json["model"] == "small"
 
 
 def test_a_forbidden_model_cannot_hide_behind_an_allowed_one(
@@ -176,6 +182,7 @@ def test_bytes_pass_unchanged_both_ways(gateway: GatewayProcess, upstream: Scrip
     assert speech[2] == b"\xff\xfb" * 1000
     assert speech[1]["content-type"] == "audio/mpeg"
     assert speech[1]["x-upstream-request-id"] == "theirs"
+    assert KEY not in str(speech[1])
 
 
 def test_usage_of_an_answer_too_long_to_keep(gateway: GatewayProcess, upstream: ScriptedUpstream) -> None:

@@ -46,6 +46,8 @@ def _base_url(value: str) -> str:
     value = value.strip().rstrip("/")
     if not value:
         return ""
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("must be plain ASCII: write anything else percent-encoded, a host name in punycode")
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http:// or https:// URL with a host")

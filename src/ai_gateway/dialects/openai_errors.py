@@ -9,7 +9,7 @@ import msgspec
 
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamRejected
 
-__all__ = ["parse_error", "render_error", "render_error_event"]
+__all__ = ["parse_error", "render_error", "render_error_event", "without"]
 
 _MAX_MESSAGE = 2000
 
@@ -43,7 +43,7 @@ def parse_error(
     """
     found = _Found.read(body)
     message = found.message or f"the upstream answered with status {status}"
-    message = _without(message, credential)[:_MAX_MESSAGE]
+    message = without(message, credential)[:_MAX_MESSAGE]
     if 400 <= status < 500:
         return UpstreamRejected(
             message,
@@ -120,5 +120,6 @@ def _text(value: object) -> str | None:
     return str(value) if isinstance(value, (str, int)) else None
 
 
-def _without(text: str, credential: str) -> str:
+def without(text: str, credential: str) -> str:
+    """A provider's text with the credential blotted out, should it quote it."""
     return text.replace(credential, "***") if len(credential) >= 4 else text

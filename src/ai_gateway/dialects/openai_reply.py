@@ -12,7 +12,7 @@ import msgspec
 
 from ai_gateway.core.sse import SseFramer, events
 from ai_gateway.core.usage import Usage
-from ai_gateway.dialects.openai_errors import render_error_event
+from ai_gateway.dialects.openai_errors import render_error_event, without
 from ai_gateway.dialects.openai_request import Endpoint
 from ai_gateway.dialects.openai_usage import read_usage
 from ai_gateway.errors import GatewayError, UpstreamProtocolError
@@ -161,23 +161,37 @@ class StreamRelay(Protocol):
         ...
 
 
-def stream_relay(endpoint: Endpoint, *, hide_usage: bool, terminator_optional: bool) -> StreamRelay:
+def stream_relay(
+    endpoint: Endpoint, *, hide_usage: bool, terminator_optional: bool, credential: str = ""
+) -> StreamRelay:
     """The relay for a stream of `endpoint`.
 
     `hide_usage`: the gateway asked for the usage chunk, the caller did not.
     `terminator_optional`: this provider is known to leave `[DONE]` out after a finished answer.
+    `credential` is the key that was sent: what is noted of a failure does not hold it.
     """
     if endpoint.usage_option:
-        return _ChatRelay(hide_usage, terminator_optional)
-    return _EventRelay(ends=endpoint.system == "instructions")
+        return _ChatRelay(credential, hide_usage, terminator_optional)
+    return _EventRelay(credential, ends=endpoint.system == "instructions")
 
 
 class _Relay:
     """What all streams have in common: framing, and stopping at the first fault."""
 
-    __slots__ = ("_framer", "done", "error", "failure", "model", "output_bytes", "tools_used", "usage")
+    __slots__ = (
+        "_credential",
+        "_framer",
+        "done",
+        "error",
+        "failure",
+        "model",
+        "output_bytes",
+        "tools_used",
+        "usage",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, credential: str) -> None:
+        self._credential = credential
         self._framer = SseFramer()
         self.usage: Usage | None = None
         self.model: str | None = None
@@ -227,6 +241,7 @@ class _Relay:
             self.error = None
         if not self.error:
             self.error = bytes(raw)[:500].decode("utf-8", "replace")
+        self.error = without(self.error, self._credential)
 
 
 class _ChatRelay(_Relay):
@@ -234,8 +249,8 @@ class _ChatRelay(_Relay):
 
     __slots__ = ("_finished", "_hide_usage", "_terminator_optional")
 
-    def __init__(self, hide_usage: bool, terminator_optional: bool) -> None:
-        super().__init__()
+    def __init__(self, credential: str, hide_usage: bool, terminator_optional: bool) -> None:
+        super().__init__(credential)
         self._hide_usage = hide_usage
         self._terminator_optional = terminator_optional
         self._finished = False
@@ -298,8 +313,8 @@ class _EventRelay(_Relay):
 
     __slots__ = ("_ends", "_sequence")
 
-    def __init__(self, *, ends: bool) -> None:
-        super().__init__()
+    def __init__(self, credential: str, *, ends: bool) -> None:
+        super().__init__(credential)
         self._ends = ends
         self._sequence = -1
 

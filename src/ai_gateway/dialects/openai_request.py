@@ -56,7 +56,7 @@ class Rendered(msgspec.Struct, frozen=True):
 class RelayRequest:
     """A request of the OpenAI dialect on its way through."""
 
-    __slots__ = ("body", "endpoint", "members", "model", "streaming", "tools", "wants_usage")
+    __slots__ = ("_stated", "body", "endpoint", "members", "model", "streaming", "tools", "wants_usage")
 
     def __init__(self, endpoint: Endpoint, body: bytes, members: Members | None, model: str | None) -> None:
         self.endpoint = endpoint
@@ -64,6 +64,8 @@ class RelayRequest:
         self.members = members
         """None where the body is no JSON object (a form, audio, nothing)."""
         self.model = model
+        """The model asked for; the path may name it where the body does not."""
+        self._stated = model
         self.streaming = False
         self.wants_usage = False
         self.tools = False
@@ -108,7 +110,7 @@ class RelayRequest:
             return Rendered(self.body)
         members = self.members
         edited: Members = {}
-        if model is not None and model != self.model:
+        if model is not None and model != self._stated:
             edited["model"] = as_json(model)
         if system_prompt:
             self._put_system_prompt(edited, system_prompt)

@@ -81,12 +81,16 @@ def for_upstream(headers: Headers, upstream: Upstream, content_type: bytes | Non
     return result
 
 
-def for_caller(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """The provider's end-to-end headers; its limits and its request id are not the gateway's."""
+def for_caller(headers: Headers, upstream: Upstream) -> list[tuple[bytes, bytes]]:
+    """The provider's end-to-end headers, but none that quotes its credential; its limits and its request id
+    are not the gateway's."""
+    secret = upstream.credential.encode()
     result = [
         (name, value)
         for name, value in headers
-        if name not in _NOT_CALLER and not name.startswith(_NOT_CALLER_PREFIXES)
+        if name not in _NOT_CALLER
+        and not name.startswith(_NOT_CALLER_PREFIXES)
+        and not (secret and secret in value)
     ]
     upstream_id = value_of(headers, b"x-request-id")
     if upstream_id is not None:

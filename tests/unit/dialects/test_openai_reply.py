@@ -153,6 +153,12 @@ def test_a_failure_told_in_mid_stream_passes_and_is_noted() -> None:
     assert watcher.error == "Token limit reached"
 
 
+def test_a_failure_that_quotes_the_credential_is_noted_without_it() -> None:
+    watcher = stream_relay(CHAT, hide_usage=False, terminator_optional=False, credential="sk-secret")
+    watcher.feed(chunk("x", error={"message": "bad key sk-secret"}))
+    assert watcher.error == "bad key ***"
+
+
 def test_tools_and_older_completions_are_counted() -> None:
     tools = {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}
     watcher = relay()
