@@ -64,6 +64,9 @@ class GatewayProtocol(HttpToolsProtocol):
             active.disconnected = True
         if self.hang_up is not None:
             self.hang_up()
+        for cycle in (self.cycle, active):
+            if cycle is not None:  # what refers to itself waits for the garbage collector
+                cycle.scope.pop("gateway.connection", None)  # type: ignore[typeddict-item]
 
     def data_received(self, data: bytes) -> None:
         if self._refused:

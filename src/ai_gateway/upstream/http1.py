@@ -87,7 +87,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._reset()
 
     def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
@@ -110,13 +110,14 @@ class _Connection(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        if not self.busy or self._complete:
+        parser = self._parser
+        if not self.busy or self._complete or parser is None:
             self._hang_up()  # nobody asked: whatever this is, the connection cannot be trusted again
             return
         if self._in_head:
             self._head_bytes += nbytes
         try:
-            self._parser.feed_data(self._buffer[:nbytes])
+            parser.feed_data(self._buffer[:nbytes])
         except httptools.HttpParserError as error:
             self._fail(UpstreamProtocolError(f"the upstream's answer is not valid HTTP: {error}"[:300]))
             return
@@ -140,8 +141,10 @@ class _Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
+        self._parser = None  # it refers back to us: that would wait for the garbage collector
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if not self.busy or self._complete:
             return
         if not self._in_head and not self._sized and exc is None:
@@ -159,6 +162,7 @@ class _Connection(asyncio.BufferedProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        assert self._parser is not None
         status = self._parser.get_status_code()
         self._interim = 100 <= status < 200
         if self._interim:
@@ -176,7 +180,7 @@ class _Connection(asyncio.BufferedProtocol):
             self._sized = False
             return
         self._complete = True
-        self._reusable = self._parser.should_keep_alive()
+        self._reusable = self._parser is not None and self._parser.should_keep_alive()
 
     # What the transport calls
 
