@@ -142,7 +142,7 @@ async def test_a_kept_connection_that_died_is_replaced(transport: Transport, ser
 
 
 async def test_drain_keeps_the_connection_for_the_next(transport: Transport, serve: Serve) -> None:
-    connections = 0
+    connections, draining = 0, asyncio.Event()
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
@@ -150,14 +150,15 @@ async def test_drain_keeps_the_connection_for_the_next(transport: Transport, ser
         while True:
             await read_request(reader)
             writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nlast\r\n")
-            await writer.drain()
-            await asyncio.sleep(0.01)
+            await draining.wait()
+            draining.clear()
             writer.write(b"0\r\n\r\n")
 
     async with serve(handler) as url:
         for _ in range(3):
             response = await transport.send(call(url + "/"))
             assert await response.chunk() == b"last"
+            asyncio.get_running_loop().call_soon(draining.set)
             await response.drain()
     assert connections == 1
 
