@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
+from ai_gateway.core.chat import DialectName
+
 __all__ = ["PROVIDERS", "Auth", "BaseUrlRequired", "Provider", "Upstream", "UnknownProvider", "provider_of"]
 
 Headers = tuple[tuple[str, str], ...]
@@ -31,29 +33,35 @@ class Auth(StrEnum):
     NONE = "none"
     BEARER = "authorization: bearer"
     API_KEY = "api-key"
+    X_API_KEY = "x-api-key"
+    X_GOOG_API_KEY = "x-goog-api-key"
 
     def headers(self, credential: str) -> Headers:
         """No header without a credential: local servers take requests bare."""
         if not credential or self is Auth.NONE:
             return ()
-        if self is Auth.API_KEY:
-            return (("api-key", credential),)
-        return (("Authorization", f"Bearer {credential}"),)
+        if self is Auth.BEARER:
+            return (("Authorization", f"Bearer {credential}"),)
+        return ((self.value, credential),)
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """One row: where it is, how it is asked, and where it leaves OpenAI's path."""
 
     title: str
+    dialects: tuple[DialectName, ...] = (DialectName.OPENAI_CHAT,)
+    """What it speaks: a caller of one of these is relayed, any other one is translated into the first."""
     base_url: str = ""
     """Empty: the client's settings must name one."""
     root: str = ""
     """Added where the base URL is a bare host, as people write it: `http://localhost:1234`."""
     auth: Auth = Auth.BEARER
+    headers: Headers = ()
+    """Sent with every request that does not bring its own."""
     key_required: bool = True
     models_path: str = "/models"
     models_kind: str = "openai"
-    """`openai`: `{"data": [{"id"}]}` (or the bare list); `ollama`: `{"models": [{"name"}]}`."""
+    """`openai`: `{"data": [{"id"}]}` (or the bare list); `named`: `{"models": [{"name"}]}`."""
     rejects: frozenset[str] = frozenset()
     """Request members that it answers with an error."""
     terminator_optional: bool = False
@@ -67,8 +75,32 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         return "stream_options" not in self.rejects
 
 
+_CHAT_AND_RESPONSES = (DialectName.OPENAI_CHAT, DialectName.OPENAI_RESPONSES)
+
 PROVIDERS: dict[str, Provider] = {
-    "openai": Provider(title="OpenAI", base_url="https://api.openai.com/v1", root="/v1"),
+    "openai": Provider(
+        title="OpenAI", base_url="https://api.openai.com/v1", root="/v1", dialects=_CHAT_AND_RESPONSES
+    ),
+    # Anthropic: "API overview", "Versions", "List Models" (up to 1,000 a page).
+    "anthropic": Provider(
+        title="Anthropic",
+        dialects=(DialectName.ANTHROPIC,),
+        base_url="https://api.anthropic.com/v1",
+        root="/v1",
+        auth=Auth.X_API_KEY,
+        headers=(("anthropic-version", "2023-06-01"),),
+        models_path="/models?limit=1000",
+    ),
+    # Gemini: "API reference", "Models: list" (names are `models/...`, up to 1,000 a page).
+    "gemini": Provider(
+        title="Google Gemini",
+        dialects=(DialectName.GEMINI,),
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        root="/v1beta",
+        auth=Auth.X_GOOG_API_KEY,
+        models_path="/models?pageSize=1000",
+        models_kind="named",
+    ),
     # Mistral: 422 extra_forbidden on stream_options; usage rides on the last chunk unasked.
     "mistral": Provider(
         title="Mistral",
@@ -100,7 +132,7 @@ PROVIDERS: dict[str, Provider] = {
         root="/v1",
         key_required=False,
         models_path="/../api/tags",
-        models_kind="ollama",
+        models_kind="named",
     ),
     "lmstudio": Provider(
         title="LM Studio", base_url="http://localhost:1234/v1", root="/v1", key_required=False
@@ -234,7 +266,7 @@ class _OpenAIModels(msgspec.Struct):
     data: list[_Named]
 
 
-class _OllamaModels(msgspec.Struct):
+class _NamedModels(msgspec.Struct):
     models: list[_Named]
 
 
@@ -247,12 +279,12 @@ def _openai_models(body: bytes) -> list[str]:
     return [row.id for row in rows if row.id]
 
 
-def _ollama_models(body: bytes) -> list[str]:
+def _named_models(body: bytes) -> list[str]:
     try:
-        found = msgspec.json.decode(body, type=_OllamaModels)
+        found = msgspec.json.decode(body, type=_NamedModels)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"no Ollama model list: {error}") from error
-    return [row.name for row in found.models if row.name]
+        raise ValueError(f"no model list: {error}") from error
+    return [row.name.removeprefix("models/") for row in found.models if row.name]
 
 
-_MODEL_READERS: dict[str, Callable[[bytes], list[str]]] = {"openai": _openai_models, "ollama": _ollama_models}
+_MODEL_READERS: dict[str, Callable[[bytes], list[str]]] = {"openai": _openai_models, "named": _named_models}
