@@ -116,7 +116,7 @@ PROVIDERS: dict[str, Provider] = {
         rejects=frozenset({"stream_options"}),
         terminator_optional=True,
     ),
-    "xai": Provider(title="xAI", base_url="https://api.x.ai/v1", root="/v1"),
+    "xai": Provider(title="xAI", base_url="https://api.x.ai/v1", root="/v1", dialects=_CHAT_AND_RESPONSES),
     # Cohere: the compatibility API refuses stream_options, and some of its streams lack [DONE].
     "cohere": Provider(
         title="Cohere",
@@ -125,7 +125,9 @@ PROVIDERS: dict[str, Provider] = {
         rejects=frozenset({"stream_options"}),
         terminator_optional=True,
     ),
-    "azure-openai": Provider(title="Azure OpenAI", auth=Auth.API_KEY, azure=True),
+    "azure-openai": Provider(
+        title="Azure OpenAI", auth=Auth.API_KEY, azure=True, dialects=_CHAT_AND_RESPONSES
+    ),
     "ollama": Provider(
         title="Ollama",
         base_url="http://localhost:11434/v1",
@@ -135,17 +137,40 @@ PROVIDERS: dict[str, Provider] = {
         models_kind="named",
     ),
     "lmstudio": Provider(
-        title="LM Studio", base_url="http://localhost:1234/v1", root="/v1", key_required=False
+        title="LM Studio",
+        base_url="http://localhost:1234/v1",
+        root="/v1",
+        key_required=False,
+        dialects=_CHAT_AND_RESPONSES,
     ),
-    "openrouter": Provider(title="OpenRouter", base_url="https://openrouter.ai/api/v1", root="/api/v1"),
-    "groq": Provider(title="Groq", base_url="https://api.groq.com/openai/v1", root="/openai/v1"),
+    "openrouter": Provider(
+        title="OpenRouter",
+        base_url="https://openrouter.ai/api/v1",
+        root="/api/v1",
+        dialects=_CHAT_AND_RESPONSES,
+    ),
+    "groq": Provider(
+        title="Groq",
+        base_url="https://api.groq.com/openai/v1",
+        root="/openai/v1",
+        dialects=_CHAT_AND_RESPONSES,
+    ),
     "deepseek": Provider(title="DeepSeek", base_url="https://api.deepseek.com/v1", root="/v1"),
     "together": Provider(title="Together AI", base_url="https://api.together.xyz/v1", root="/v1"),
     "fireworks": Provider(
-        title="Fireworks AI", base_url="https://api.fireworks.ai/inference/v1", root="/inference/v1"
+        title="Fireworks AI",
+        base_url="https://api.fireworks.ai/inference/v1",
+        root="/inference/v1",
+        dialects=_CHAT_AND_RESPONSES,
     ),
     # vLLM and transformers serve can leave [DONE] out.
-    "vllm": Provider(title="vLLM", root="/v1", key_required=False, terminator_optional=True),
+    "vllm": Provider(
+        title="vLLM",
+        root="/v1",
+        key_required=False,
+        terminator_optional=True,
+        dialects=_CHAT_AND_RESPONSES,
+    ),
     "openai-compatible": Provider(
         title="OpenAI-compatible server", root="/v1", key_required=False, terminator_optional=True
     ),
@@ -226,7 +251,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
         if path.startswith("/../"):
             root = urlsplit(self.base)
             return f"{root.scheme}://{root.netloc}{root.path.removesuffix('/v1')}{path[3:]}{self.query}"
-        return self.base + path + self.query
+        own = self.query.replace("?", "&", 1) if "?" in path else self.query
+        return self.base + path + own
 
     def read_models(self, body: bytes) -> list[str]:
         """Model names from the provider's list. Raises: ValueError where it is none."""
