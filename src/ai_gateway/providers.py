@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
@@ -64,6 +65,42 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """`openai`: `{"data": [{"id"}]}` (or the bare list); `named`: `{"models": [{"name"}]}`."""
     rejects: frozenset[str] = frozenset()
     """Request members that it answers with an error."""
+    completions: bool = True
+    """Whether it has the legacy `/completions`."""
+    # How a translated conversation is put to it in Chat Completions.
+    openai_models: bool = False
+    """Runs OpenAI's models: the newest members of the API, and its models' refusals."""
+    output_cap: str = "max_tokens"
+    """The member that limits output tokens."""
+    developer_role: bool = False
+    custom_tools: bool = False
+    required_choice: str = "required"
+    """The `tool_choice` that demands a call."""
+    seed: str = "seed"
+    call_id_length: int = 0
+    """Letters and digits that a tool call's id must have; 0: anything goes."""
+    top_k: bool = False
+    json_schema: bool = True
+    reasoning: Literal["effort", "openrouter", "thinking", "none"] = "effort"
+    """How it is told to think: `reasoning_effort`, OpenRouter's `reasoning`, DeepSeek's `thinking`."""
+    reasoning_history: Literal["reasoning_content", "reasoning_details", "none"] = "none"
+    """How its own reasoning goes back to it."""
+    keeps_thoughts: bool = False
+    """Takes its thoughts back also in turns without tool calls."""
+    documents: Literal["file", "document_url", "file_url", "none"] = "file"
+    video: bool = False
+    cache_control: bool = False
+    """Takes Anthropic's cache markers."""
+    fetches_urls: bool = True
+    """Takes images by address."""
+    encrypted_reasoning: bool = False
+    """Gives its reasoning back encrypted in the Responses API, and takes it again."""
+    embedding_size: str = "dimensions"
+    """The member that asks for vectors of a certain length."""
+    paths: tuple[tuple[str, str], ...] = ()
+    """Endpoints that stand elsewhere than at the API's root."""
+    counts_tokens: DialectName | None = None
+    """The dialect in which it counts the tokens of a request; None: the gateway estimates."""
     terminator_optional: bool = False
     """Its streams may end without `[DONE]`."""
     azure: bool = False
@@ -79,12 +116,22 @@ _CHAT_AND_RESPONSES = (DialectName.OPENAI_CHAT, DialectName.OPENAI_RESPONSES)
 
 PROVIDERS: dict[str, Provider] = {
     "openai": Provider(
-        title="OpenAI", base_url="https://api.openai.com/v1", root="/v1", dialects=_CHAT_AND_RESPONSES
+        title="OpenAI",
+        openai_models=True,
+        output_cap="max_completion_tokens",
+        developer_role=True,
+        custom_tools=True,
+        base_url="https://api.openai.com/v1",
+        root="/v1",
+        dialects=_CHAT_AND_RESPONSES,
+        counts_tokens=DialectName.OPENAI_RESPONSES,
+        encrypted_reasoning=True,
     ),
     # Anthropic: "API overview", "Versions", "List Models" (up to 1,000 a page).
     "anthropic": Provider(
         title="Anthropic",
         dialects=(DialectName.ANTHROPIC,),
+        counts_tokens=DialectName.ANTHROPIC,
         base_url="https://api.anthropic.com/v1",
         root="/v1",
         auth=Auth.X_API_KEY,
@@ -95,6 +142,7 @@ PROVIDERS: dict[str, Provider] = {
     "gemini": Provider(
         title="Google Gemini",
         dialects=(DialectName.GEMINI,),
+        counts_tokens=DialectName.GEMINI,
         base_url="https://generativelanguage.googleapis.com/v1beta",
         root="/v1beta",
         auth=Auth.X_GOOG_API_KEY,
@@ -104,6 +152,13 @@ PROVIDERS: dict[str, Provider] = {
     # Mistral: 422 extra_forbidden on stream_options; usage rides on the last chunk unasked.
     "mistral": Provider(
         title="Mistral",
+        # "Chat": tool_choice `any`, `random_seed`, `document_url`; ids of nine characters.
+        required_choice="any",
+        seed="random_seed",
+        call_id_length=9,
+        documents="document_url",
+        embedding_size="output_dimension",  # "Embeddings"; recorded traffic
+        completions=False,
         base_url="https://api.mistral.ai/v1",
         root="/v1",
         rejects=frozenset({"stream_options"}),
@@ -111,25 +166,50 @@ PROVIDERS: dict[str, Provider] = {
     # Perplexity: usage in every chunk, mostly no [DONE]. Model list from recorded traffic.
     "perplexity": Provider(
         title="Perplexity",
+        documents="file_url",  # "Media attachments"
+        top_k=True,
+        paths=(("/embeddings", "/v1/embeddings"),),  # recorded traffic
+        completions=False,
         base_url="https://api.perplexity.ai",
         models_path="/v1/models",
         rejects=frozenset({"stream_options"}),
         terminator_optional=True,
     ),
-    "xai": Provider(title="xAI", base_url="https://api.x.ai/v1", root="/v1", dialects=_CHAT_AND_RESPONSES),
+    "xai": Provider(
+        title="xAI",
+        output_cap="max_completion_tokens",  # "Chat completions"; reasoning is not taken back
+        documents="none",
+        base_url="https://api.x.ai/v1",
+        root="/v1",
+        dialects=_CHAT_AND_RESPONSES,
+        encrypted_reasoning=True,
+    ),
     # Cohere: the compatibility API refuses stream_options, and some of its streams lack [DONE].
     "cohere": Provider(
         title="Cohere",
+        documents="none",  # "Compatibility API"
+        completions=False,
         base_url="https://api.cohere.com/compatibility/v1",
         root="/compatibility/v1",
         rejects=frozenset({"stream_options"}),
         terminator_optional=True,
     ),
     "azure-openai": Provider(
-        title="Azure OpenAI", auth=Auth.API_KEY, azure=True, dialects=_CHAT_AND_RESPONSES
+        title="Azure OpenAI",
+        openai_models=True,
+        output_cap="max_completion_tokens",
+        developer_role=True,
+        custom_tools=True,
+        auth=Auth.API_KEY,
+        azure=True,
+        dialects=_CHAT_AND_RESPONSES,
+        encrypted_reasoning=True,
     ),
     "ollama": Provider(
         title="Ollama",
+        documents="none",  # "OpenAI compatibility": images in Base64 only
+        fetches_urls=False,
+        reasoning_history="reasoning_content",
         base_url="http://localhost:11434/v1",
         root="/v1",
         key_required=False,
@@ -138,6 +218,9 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "lmstudio": Provider(
         title="LM Studio",
+        documents="none",  # "OpenAI compatibility": images in Base64 only
+        fetches_urls=False,
+        top_k=True,
         base_url="http://localhost:1234/v1",
         root="/v1",
         key_required=False,
@@ -145,20 +228,45 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "openrouter": Provider(
         title="OpenRouter",
+        reasoning="openrouter",  # "Reasoning tokens", "Prompt caching", "PDF inputs"
+        reasoning_history="reasoning_details",
+        cache_control=True,
+        top_k=True,
         base_url="https://openrouter.ai/api/v1",
         root="/api/v1",
         dialects=_CHAT_AND_RESPONSES,
     ),
     "groq": Provider(
         title="Groq",
+        output_cap="max_completion_tokens",  # "API reference", "Chat"
+        documents="none",
+        completions=False,
         base_url="https://api.groq.com/openai/v1",
         root="/openai/v1",
         dialects=_CHAT_AND_RESPONSES,
     ),
-    "deepseek": Provider(title="DeepSeek", base_url="https://api.deepseek.com/v1", root="/v1"),
-    "together": Provider(title="Together AI", base_url="https://api.together.xyz/v1", root="/v1"),
+    # DeepSeek: "Thinking mode" (its thoughts go back while tools are called), "JSON output".
+    "deepseek": Provider(
+        title="DeepSeek",
+        base_url="https://api.deepseek.com/v1",
+        root="/v1",
+        json_schema=False,
+        documents="none",
+        reasoning="thinking",
+        reasoning_history="reasoning_content",
+    ),
+    "together": Provider(
+        title="Together AI",
+        base_url="https://api.together.xyz/v1",
+        root="/v1",
+        documents="none",
+        top_k=True,
+        video=True,
+    ),
     "fireworks": Provider(
         title="Fireworks AI",
+        documents="none",
+        top_k=True,
         base_url="https://api.fireworks.ai/inference/v1",
         root="/inference/v1",
         dialects=_CHAT_AND_RESPONSES,
@@ -166,16 +274,29 @@ PROVIDERS: dict[str, Provider] = {
     # vLLM and transformers serve can leave [DONE] out.
     "vllm": Provider(
         title="vLLM",
+        top_k=True,  # "OpenAI-compatible server", extra parameters
+        video=True,
+        reasoning_history="reasoning_content",
+        keeps_thoughts=True,
         root="/v1",
         key_required=False,
         terminator_optional=True,
         dialects=_CHAT_AND_RESPONSES,
     ),
     "openai-compatible": Provider(
-        title="OpenAI-compatible server", root="/v1", key_required=False, terminator_optional=True
+        title="OpenAI-compatible server",
+        root="/v1",
+        key_required=False,
+        terminator_optional=True,
+        top_k=True,
+        video=True,
+        reasoning_history="reasoning_content",
+        keeps_thoughts=True,
     ),
     "echo": Provider(
         title="Echo (built in)",
+        documents="none",
+        completions=False,
         base_url="builtin://echo",
         auth=Auth.NONE,
         key_required=False,
@@ -240,6 +361,9 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.deployments and model and path in _AZURE_MODEL_PATHS:
             path = f"/deployments/{quote(model, safe='')}{path}"
+        for wanted, real in self.provider.paths:
+            if path == wanted:
+                path = real
         own = self.query
         if query:
             own = f"{own}&{query}" if own else f"?{query}"

@@ -53,8 +53,26 @@ def test_chat_urls(provider: str, base_url: str, url: str) -> None:
     assert Upstream.of(provider, base_url=base_url).url("/chat/completions", model="gpt 4") == url
 
 
+OTHER_URLS: list[tuple[str, str, str, str]] = [
+    ("anthropic", "", "/messages", "https://api.anthropic.com/v1/messages"),
+    ("anthropic", "http://box:8000", "/messages", "http://box:8000/v1/messages"),
+    (
+        "gemini",
+        "",
+        "/models/gemini-x:generateContent",
+        "https://generativelanguage.googleapis.com/v1beta/models/gemini-x:generateContent",
+    ),
+    ("perplexity", "", "/embeddings", "https://api.perplexity.ai/v1/embeddings"),
+]
+
+
+@pytest.mark.parametrize(("provider", "base_url", "path", "url"), OTHER_URLS)
+def test_other_urls(provider: str, base_url: str, path: str, url: str) -> None:
+    assert Upstream.of(provider, base_url=base_url).url(path) == url
+
+
 def test_every_row_is_tested() -> None:
-    assert {provider for provider, _, _ in CHAT_URLS} == set(PROVIDERS)
+    assert {row[0] for row in [*CHAT_URLS, *OTHER_URLS]} == set(PROVIDERS)
 
 
 MODEL_URLS = [
@@ -62,6 +80,8 @@ MODEL_URLS = [
     ("ollama", "", "http://localhost:11434/api/tags"),
     ("ollama", "http://box:11434/v1", "http://box:11434/api/tags"),
     ("perplexity", "", "https://api.perplexity.ai/v1/models"),
+    ("anthropic", "", "https://api.anthropic.com/v1/models?limit=1000"),
+    ("gemini", "", "https://generativelanguage.googleapis.com/v1beta/models?pageSize=1000"),
     ("azure-openai", "https://r.azure.com", "https://r.azure.com/openai/models?api-version=2024-10-21"),
     ("azure-openai", "https://r.azure.com/openai/v1", "https://r.azure.com/openai/v1/models"),
 ]
@@ -84,6 +104,8 @@ def test_other_azure_paths_name_no_deployment() -> None:
     [
         ("openai", (("Authorization", "Bearer sk-1"),)),
         ("azure-openai", (("api-key", "sk-1"),)),
+        ("anthropic", (("x-api-key", "sk-1"),)),
+        ("gemini", (("x-goog-api-key", "sk-1"),)),
         ("vllm", (("Authorization", "Bearer sk-1"),)),
         ("echo", ()),
     ],
@@ -114,6 +136,8 @@ def test_an_unknown_provider_names_the_known_ones() -> None:
         ("openai", b'{"object":"list","data":[{"id":"a"},{"id":"b","x":1}]}', ["a", "b"]),
         ("together", b'[{"id":"a"}]', ["a"]),
         ("ollama", b'{"models":[{"name":"llama3:8b","details":{}}]}', ["llama3:8b"]),
+        ("anthropic", b'{"data":[{"type":"model","id":"claude-a"}],"has_more":false}', ["claude-a"]),
+        ("gemini", b'{"models":[{"name":"models/gemini-x","version":"1"}]}', ["gemini-x"]),
     ],
 )
 def test_model_lists(provider: str, body: bytes, models: list[str]) -> None:

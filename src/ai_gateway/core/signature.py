@@ -41,7 +41,9 @@ def unwrap(text: str, dialect: str, *, kind: str = "", item: str = "") -> Signat
     """What stood in a slot of `dialect`: a wrapped signature of another, or its own (with `kind`, `item`)."""
     if text.startswith(_MARK_TEXT):
         try:
-            packed = base64.b64decode(text, validate=True)[len(_MARK) :]
+            # Google's Python SDK gives them back in the alphabet for URLs.
+            standard = text.replace("-", "+").replace("_", "/")
+            packed = base64.b64decode(standard, validate=True)[len(_MARK) :]
             origin, its_kind, its_item, value = msgspec.json.decode(packed, type=tuple[str, str, str, str])
         except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError):
             return Signature(dialect, text, kind, item)

@@ -102,12 +102,19 @@ class StreamEncoder(Protocol):
         ...
 
 
+def _is_portable(request: ChatRequest) -> None:
+    """Nothing in a request of most dialects leans on what only one provider keeps."""
+
+
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format, both ways."""
 
     name: DialectName
     parse_request: Callable[[bytes, Asked], ChatRequest]
     """Raises: BadRequest, whose `param` names the field."""
+    check_foreign: Callable[[ChatRequest], None] = _is_portable
+    """For a provider of another dialect. Raises: BadRequest where the request leans on what only its own
+    dialect's provider keeps (an earlier response, a cached prompt)."""
     render_request: Callable[[ChatRequest, Target], Rendered]
     """Raises: BadRequest where the request holds content that the dialect has no form for; what is harmless
     to leave out is listed in `Rendered.dropped`."""

@@ -1,0 +1,147 @@
+"""Gemini's answers, whole or streamed, into canonical events.
+
+Sources: Gemini API reference, "Generating content" (`GenerateContentResponse`); docs, "Thought signatures",
+"Grounding with Google Search".
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ai_gateway.core.chat import DialectName
+from ai_gateway.core.events import Event, Extension, Failed, Finish, FinishReason, Start, UsageReport
+from ai_gateway.core.sse import SseFramer, events
+from ai_gateway.dialects.gemini.decode_candidate import CandidateReader
+from ai_gateway.dialects.gemini.errors import reported
+from ai_gateway.dialects.gemini.usage import read_usage
+from ai_gateway.dialects.gemini.wire import EMPTY, Chunk
+from ai_gateway.dialects.interface import StreamDecoder
+from ai_gateway.errors import UpstreamProtocolError
+from ai_gateway.providers import Provider
+
+__all__ = ["decode_response", "stream_decoder"]
+
+_ME = DialectName.GEMINI
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_chunk = msgspec.json.Decoder(Chunk)
+_chunks = msgspec.json.Decoder(Chunk | list[Chunk])
+
+
+def decode_response(body: bytes) -> list[Event]:
+    """The events of a whole answer, or of a stream that came as one array.
+
+    Raises:
+        UpstreamProtocolError: it is no answer.
+        UpstreamError: the failure that it reports.
+    """
+    try:
+        found = _chunks.decode(body)
+    except _BROKEN as error:
+        raise UpstreamProtocolError(f"the upstream's answer is not what it should be: {error}") from error
+    reader = _Reader()
+    out: list[Event] = []
+    for chunk in found if isinstance(found, list) else [found]:
+        if chunk.error is not EMPTY:
+            raise reported(b'{"error":' + bytes(chunk.error) + b"}")
+        reader.take(chunk, out)
+    reader.close(out)
+    return out
+
+
+def stream_decoder(provider: Provider) -> StreamDecoder:
+    return _StreamDecoder()
+
+
+class _StreamDecoder:
+    """There is no terminator: an answer is whole once every candidate has finished and the body has ended;
+    usage may still come after the finish."""
+
+    __slots__ = ("_framer", "_reader", "done")
+
+    def __init__(self) -> None:
+        self._framer = SseFramer()
+        self._reader = _Reader()
+        self.done = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        out: list[Event] = []
+        block = self._framer.feed(chunk)
+        if block:
+            self._take_block(block, out)
+        return out
+
+    def finish(self) -> list[Event]:
+        out: list[Event] = []
+        self._take_block(self._framer.finish(), out)
+        if self.done:
+            return out
+        if not self._reader.finished:
+            raise UpstreamProtocolError("the upstream's stream stopped before its end")
+        self._reader.close(out)
+        self.done = True
+        return out
+
+    def _take_block(self, block: bytes, out: list[Event]) -> None:
+        for _, data in events(block):
+            if self.done:
+                return
+            if not data or data == b"[DONE]":
+                continue
+            try:
+                chunk = _chunk.decode(data)
+            except _BROKEN as error:
+                raise UpstreamProtocolError(f"the upstream sent an event that is broken: {error}") from error
+            if chunk.error is not EMPTY:
+                out.append(Failed(reported(data)))
+                self.done = True
+                return
+            self._reader.take(chunk, out)
+
+
+class _Reader:
+    """What whole answers and streams have in common."""
+
+    def __init__(self) -> None:
+        self._candidates: dict[int, CandidateReader] = {}
+        self._started = False
+        self._blocked: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        if self._blocked is not None:
+            return True
+        return bool(self._candidates) and all(one.reason for one in self._candidates.values())
+
+    def take(self, chunk: Chunk, out: list[Event]) -> None:
+        if not self._started:
+            self._started = True
+            out.append(Start(id=chunk.response_id, model=chunk.model_version))
+        for candidate in chunk.candidates or ():
+            index = candidate.index or 0
+            reader = self._candidates.get(index)
+            if reader is None:
+                reader = self._candidates[index] = CandidateReader(index, chunk.response_id or "")
+            reader.take(candidate, out)
+        if chunk.prompt_feedback is not EMPTY:
+            self._feedback(chunk, out)
+        if chunk.usage_metadata is not EMPTY:
+            usage = read_usage(chunk.usage_metadata)
+            if usage is not None:
+                out.append(UsageReport(usage))
+
+    def _feedback(self, chunk: Chunk, out: list[Event]) -> None:
+        raw = bytes(chunk.prompt_feedback)
+        if raw == b"null":
+            return
+        out.append(Extension(dialect=_ME, name="promptFeedback", raw=msgspec.Raw(raw)))
+        found = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        if "blockReason" in found:
+            self._blocked = bytes(found["blockReason"]).decode().strip('"')
+
+    def close(self, out: list[Event]) -> None:
+        """The answer is over: the ends of the candidates. A blocked prompt is one that the filter cut off."""
+        for index in sorted(self._candidates):
+            self._candidates[index].close(out)
+        if not self._candidates:
+            reason = FinishReason.OTHER if self._blocked is None else FinishReason.CONTENT_FILTER
+            out.append(Finish(reason=reason, raw=self._blocked))
