@@ -64,6 +64,9 @@ prices:
   unknown: allow
   overrides: {{}}
 
+network:
+  allowed_hosts: []                # private hosts from which files that callers name may be fetched
+
 logging:
   level: info                      # debug, info, warning, error
   format: auto                     # text on a terminal, else json

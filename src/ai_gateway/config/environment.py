@@ -67,6 +67,8 @@ def _parse(kind: Any, text: str) -> Any:
             return int(text)
         except ValueError:
             return text
+    if typing.get_origin(kind) is list:
+        return [part.strip() for part in text.split(",") if part.strip()]
     if typing.get_origin(kind) is typing.get_origin(PriceOverrides):
         return _parse_json(text)
     return text

@@ -235,6 +235,12 @@ class PriceSettings(_Section):
     overrides: Annotated[PriceOverrides, AfterValidator(_no_overrides)] = {}
 
 
+class NetworkSettings(_Section):
+    """`network`: what may be fetched on a caller's word beside public addresses."""
+
+    allowed_hosts: list[Text] = []
+
+
 class LoggingSettings(_Section):
     """`logging`."""
 
@@ -256,6 +262,7 @@ class Settings(_Section):
     prometheus: PrometheusSettings = PrometheusSettings()
     accounting: AccountingSettings = AccountingSettings()
     prices: PriceSettings = PriceSettings()
+    network: NetworkSettings = NetworkSettings()
     logging: LoggingSettings = LoggingSettings()
 
     def with_port(self, port: int) -> Settings:
