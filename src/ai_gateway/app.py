@@ -33,6 +33,8 @@ from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.spool import Spool
 from ai_gateway.store.writer import Writer
 from ai_gateway.upstream.catalog import Catalog
+from ai_gateway.upstream.guard import Guard
+from ai_gateway.upstream.media import MediaFetcher
 from ai_gateway.upstream.pool import TransportPool
 from ai_gateway.upstream.proxies import Proxies
 
@@ -165,10 +167,13 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         writer = Writer(spool, ledger, on_read=requests.write)
         writer.start()
         stack.callback(_finish_accounting, writer)
-        transports = TransportPool(Proxies.from_environment())
+        proxies = Proxies.from_environment()
+        transports = TransportPool(proxies)
         stack.push_async_callback(transports.close)
         gate = Admission(spool, health, reject_when_full=accounting.on_full == "reject")
-        pipeline = Pipeline(transports=transports, sink=spool.append, gate=gate)
+        media = MediaFetcher(Guard(settings.network.allowed_hosts), proxies)
+        stack.push_async_callback(media.close)
+        pipeline = Pipeline(transports=transports, media=media, sink=spool.append, gate=gate)
         control = Control(store, pipeline, health, gate, writer)
         await control.refresh()
         api = Api(

@@ -82,10 +82,9 @@ SECURITY = ("x-frame-options", "x-content-type-options", "referrer-policy", "per
     [
         ("GET", "/nowhere", 404, "unknown_path"),
         ("POST", "/v2/chat/completions", 404, "unknown_path"),
-        ("POST", "/v1/messages", 404, "unknown_path"),
+        ("POST", "/v3/messages", 404, "unknown_path"),
         ("GET", "/v1/../admin", 404, "unknown_path"),
         ("GET", "/v1/%2e%2e/x", 404, "unknown_path"),
-        ("POST", "/v1/models/gemini:generateContent", 404, "unknown_path"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/v1/responses", 405, "method_not_allowed"),
         ("POST", "/v1/models", 405, "method_not_allowed"),

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from ai_gateway.dialects.endpoints import CHAT, RESPONSES, Endpoint
 from ai_gateway.dialects.openai_errors import parse_error, render_error
-from ai_gateway.dialects.openai_reply import read_reply, stream_relay
-from ai_gateway.dialects.openai_request import CHAT, RESPONSES, Endpoint, RelayRequest
+from ai_gateway.dialects.relay_answer import read_reply, stream_relay
+from ai_gateway.dialects.relay_request import RelayRequest
 from ai_gateway.providers import PROVIDERS
 from tests.harness.cassettes import Cassette, cassette_params
 
@@ -69,7 +70,7 @@ def test_a_stream_passes_and_is_measured(cassette: Cassette) -> None:
 
 @pytest.mark.parametrize("cassette", cassette_params(is_answer))
 def test_an_answer_is_measured(cassette: Cassette) -> None:
-    reply = read_reply(json.dumps(cassette.body).encode())
+    reply = read_reply(CHAT, json.dumps(cassette.body).encode())
     usage = cassette.body.get("usage")
     if usage:
         assert reply.usage is not None

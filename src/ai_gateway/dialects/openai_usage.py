@@ -9,23 +9,13 @@ from __future__ import annotations
 import msgspec
 
 from ai_gateway.core.usage import Usage
-from ai_gateway.dialects.openai_request import RelayRequest
-from ai_gateway.errors import ContextLengthExceeded
 
-__all__ = [
-    "BYTES_PER_TOKEN",
-    "MEDIA_TOKENS",
-    "check_input",
-    "estimate_answer",
-    "input_estimate",
-    "read_usage",
-]
+__all__ = ["BYTES_PER_TOKEN", "MEDIA_TOKENS", "read_usage"]
 
 BYTES_PER_TOKEN = 4
 """For estimates: what English text comes to with current tokenizers."""
 MEDIA_TOKENS = 1000
 """For estimates: one image, file or sound."""
-_MEDIA = frozenset({"image_url", "input_image", "input_audio", "file", "input_file", "image", "video_url"})
 
 
 class _Details(msgspec.Struct):
@@ -94,67 +84,6 @@ def _disjoint(found: _Usage, raw: bytes) -> Usage:
         reasoning=reasoning,
         raw=raw,
     )
-
-
-def estimate_answer(request: RelayRequest, output_bytes: int) -> Usage:
-    """A stated estimate, where the provider reports nothing: a token for each four bytes of text."""
-    return Usage(
-        input=input_estimate(request),
-        output=-(-output_bytes // BYTES_PER_TOKEN),
-        estimated=True,
-    )
-
-
-def check_input(request: RelayRequest, max_input_tokens: int) -> None:
-    """`max_input_tokens` 0 means unlimited.
-
-    Raises:
-        ContextLengthExceeded: the estimate of the request's input is over `max_input_tokens`.
-    """
-    if not max_input_tokens or len(request.body) // BYTES_PER_TOKEN <= max_input_tokens:
-        return
-    tokens = input_estimate(request)
-    if tokens > max_input_tokens:
-        raise ContextLengthExceeded(
-            f"the input is some {tokens} tokens, and this client may send {max_input_tokens} in one request"
-        )
-
-
-def input_estimate(request: RelayRequest) -> int:
-    """Tokens of the request's text; an image, a file or a sound counts as `MEDIA_TOKENS`."""
-    if request.members is None:
-        return 0
-    size = 0
-    for name in ("messages", "input", "prompt", "instructions", "tools"):
-        raw = request.members.get(name)
-        if raw is not None:
-            size += _size_of(raw)
-    return -(-size // BYTES_PER_TOKEN)
-
-
-def _size_of(raw: msgspec.Raw) -> int:
-    try:
-        return _text_bytes(msgspec.json.decode(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return len(bytes(raw))  # the provider's to refuse
-
-
-def _text_bytes(root: object) -> int:
-    size, stack = 0, [root]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, str):
-            size += len(value)
-        elif isinstance(value, list):
-            stack.extend(value)
-        elif isinstance(value, dict):
-            if value.get("type") in _MEDIA:
-                size += MEDIA_TOKENS * BYTES_PER_TOKEN
-            else:
-                stack.extend(value.values())
-        elif value is not None:
-            size += BYTES_PER_TOKEN  # a number: a token of a prompt given as ids
-    return size
 
 
 def _count(value: float | None) -> int:

@@ -10,16 +10,18 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from ai_gateway.dialects.openai_errors import render_error
-from ai_gateway.dialects.openai_request import PLAIN
+from ai_gateway.answering import Call, answer_headers, refuse
+from ai_gateway.dialects.endpoints import PLAIN, Family, Job, plain
+from ai_gateway.dialects.interface import Asked
+from ai_gateway.dialects.registry import render_error
 from ai_gateway.errors import GatewayError, NotFound
 from ai_gateway.ingress.caller import HttpCaller, Receive, Scope
 from ai_gateway.ingress.health import Health
-from ai_gateway.ingress.routes import MODELS, Route, route
+from ai_gateway.ingress.model_lists import model_list
+from ai_gateway.ingress.routes import Route, family_of, route
 from ai_gateway.ingress.server import GatewayProtocol
-from ai_gateway.pipeline import Call, Pipeline, answer_headers, refuse
+from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.access import needs_model_list, visible_models
-from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.upstream.catalog import Catalog
 
 __all__ = ["Api"]
@@ -30,6 +32,8 @@ HeaderList = list[tuple[bytes, bytes]]
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 _OWN_QUERY = frozenset({"key", "api-version"})
 """Parameters that are for the gateway: the key, and what Azure's SDK adds for Azure."""
+_ALT = frozenset({"alt", "$alt"})
+"""Gemini's choice of how a stream is framed (Google APIs, "System parameters")."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -80,20 +84,21 @@ class Api:
         method = scope["method"]
         if method in ("GET", "HEAD") and await self._page(path, caller):
             return
-        call = _call(scope, method, path)
+        call, hint = _call(scope, method, path)
         try:
-            found = route(method, path)
+            found = route(method, path, hint)
         except GatewayError as error:
+            call.endpoint = plain(family_of(path, hint))
             entry = self._pipeline.open(call)
             if isinstance(error, NotFound):
                 entry.settled = True  # not a request of the API: strangers' probes stay out of the log
             await refuse(call, caller, entry, error)
             return
         call.path, call.endpoint = found.path, found.endpoint
-        if found.endpoint is MODELS:
+        if found.endpoint.job is Job.MODELS:
             await self._models(call, caller, found)
         else:
-            call.path_model = found.model
+            _ask(call, found)
             await self._pipeline.run(call, caller)
 
     async def _page(self, path: str, caller: HttpCaller) -> bool:
@@ -112,7 +117,8 @@ class Api:
         try:
             client = self._pipeline.enter(call, entry)
             models = await self._catalog.models(client) if needs_model_list(client) else ()
-            body = _model_list(client, visible_models(client, models), found.model)
+            names = visible_models(client, models)
+            body = model_list(call.endpoint.family, client.settings.backend, names, found.model)
         except GatewayError as error:
             await refuse(call, caller, entry, error)
             return
@@ -130,18 +136,21 @@ async def _fault(caller: HttpCaller) -> None:
         caller.abort()
         return
     error = GatewayError("the gateway failed: its log says why", code="internal_error")
-    await caller.reply(error.status, [(b"content-type", b"application/json")], render_error(error))
+    await caller.reply(
+        error.status, [(b"content-type", b"application/json")], render_error(Family.OPENAI, error, "")
+    )
 
 
-def _call(scope: Scope, method: str, path: str) -> Call:
+def _call(scope: Scope, method: str, path: str) -> tuple[Call, Family]:
+    """The call, and the family of the SDK that made it by its headers."""
     started_s, started_ms = time.perf_counter(), time.time_ns() // 1_000_000
     headers: HeaderList = scope["headers"]
     query = scope["query_string"].decode("latin-1")
-    key = _key_of(headers)
+    key, family = _key_of(headers)
     if query:
         key, query = _without_own(query, key)
     client = scope["client"]
-    return Call(
+    call = Call(
         id=f"req_{started_ms:012x}{random.getrandbits(64):016x}",
         started_s=started_s,
         started_ms=started_ms,
@@ -154,19 +163,42 @@ def _call(scope: Scope, method: str, path: str) -> Call:
         address=client[0] if client else None,
         query=query,
     )
+    return call, family
 
 
-def _key_of(headers: HeaderList) -> str | None:
-    """The gateway key, in any of the headers that SDKs put it in; `Authorization` first."""
+def _key_of(headers: HeaderList) -> tuple[str | None, Family]:
+    """The gateway key, in any of the headers that SDKs put it in (`Authorization` first), and the family
+    of the SDK: `anthropic-version` is Anthropic's, `x-goog-api-key` Google's."""
+    bearer: bytes | None = None
     found: bytes | None = None
+    family = Family.OPENAI
     for name, value in headers:
         if name == b"authorization":
             scheme, _, token = value.partition(b" ")
-            if scheme.lower() == b"bearer" and token.strip():
-                return token.strip().decode("latin-1")
-        elif found is None and name in _KEY_HEADERS and value.strip():
-            found = value.strip()
-    return found.decode("latin-1") if found else None
+            if bearer is None and scheme.lower() == b"bearer" and token.strip():
+                bearer = token.strip()
+        elif name in _KEY_HEADERS:
+            if found is None and value.strip():
+                found = value.strip()
+            if name == b"x-goog-api-key":
+                family = Family.GEMINI
+        elif name == b"anthropic-version":
+            family = Family.ANTHROPIC
+    key = bearer or found
+    return (key.decode("latin-1") if key else None), family
+
+
+def _ask(call: Call, found: Route) -> None:
+    """Note what the path and the query say of the request."""
+    array = False
+    if call.endpoint.family is Family.GEMINI and call.endpoint.known:
+        pairs = parse_qsl(call.query, keep_blank_values=True)
+        array = bool(call.endpoint.stream) and not any(
+            name in _ALT and value == "sse" for name, value in pairs
+        )
+        call.query = urlencode([pair for pair in pairs if pair[0] not in _ALT])
+    if found.model is not None or call.endpoint.stream is not None:
+        call.asked = Asked(model=found.model, stream=call.endpoint.stream, array=array)
 
 
 def _without_own(query: str, key: str | None) -> tuple[str | None, str]:
@@ -174,17 +206,3 @@ def _without_own(query: str, key: str | None) -> tuple[str | None, str]:
     pairs = parse_qsl(query, keep_blank_values=True)
     key = key or next((value for name, value in pairs if name == "key" and value), None)
     return key, urlencode([(name, value) for name, value in pairs if name not in _OWN_QUERY])
-
-
-def _model_list(client: ClientPolicy, names: list[str], wanted: str | None) -> bytes:
-    """OpenAI's list, or one of its rows. Raises: NotFound."""
-    owner = client.settings.backend
-    if wanted is None:
-        return msgspec.json.encode({"object": "list", "data": [_model(name, owner) for name in names]})
-    if wanted not in names:
-        raise NotFound(f"the model '{wanted[:200]}' does not exist", code="model_not_found", param="model")
-    return msgspec.json.encode(_model(wanted, owner))
-
-
-def _model(name: str, owner: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": owner}

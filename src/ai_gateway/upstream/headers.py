@@ -11,7 +11,17 @@ from email.utils import parsedate_to_datetime
 
 from ai_gateway.providers import Upstream
 
-__all__ = ["Headers", "for_caller", "for_upstream", "is_event_stream", "is_json", "retry_after_s", "value_of"]
+__all__ = [
+    "Headers",
+    "for_caller",
+    "for_translated",
+    "for_upstream",
+    "is_event_stream",
+    "is_json",
+    "retry_after_s",
+    "translated_headers",
+    "value_of",
+]
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -45,6 +55,8 @@ _NOT_UPSTREAM = _HOP_BY_HOP | {
     b"x-goog-api-key",
     b"x-real-ip",
 }
+_TRACE = frozenset({b"traceparent", b"tracestate"})
+_REQUEST_IDS = (b"x-request-id", b"request-id", b"apim-request-id")
 _NOT_UPSTREAM_PREFIXES = (b"x-forwarded-", b"x-gateway-", b"cf-", b"sec-")
 _NOT_CALLER = _HOP_BY_HOP | {
     b"alt-svc",
@@ -78,6 +90,34 @@ def for_upstream(headers: Headers, upstream: Upstream, content_type: bytes | Non
         result.append(("Content-Type", content_type.decode("latin-1")))
     result.append(("Accept-Encoding", "identity"))
     result.extend(upstream.headers)
+    for default in upstream.provider.headers:
+        if not any(name == default[0] for name, _ in result):
+            result.append(default)
+    return result
+
+
+def for_translated(
+    headers: Headers, upstream: Upstream, needed: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """What a translated request carries: the trace that it belongs to, what its body needs (`needed`), and
+    the provider's own headers."""
+    result = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers if name in _TRACE]
+    result.append(("Content-Type", "application/json"))
+    result.append(("Accept-Encoding", "identity"))
+    result.extend(needed)
+    result.extend(upstream.headers)
+    result.extend(upstream.provider.headers)
+    return result
+
+
+def translated_headers(headers: Headers, content_type: bytes) -> list[tuple[bytes, bytes]]:
+    """What a translated answer keeps of the provider's headers: the id by which it knows the request."""
+    result = [(b"content-type", content_type)]
+    for name in _REQUEST_IDS:
+        value = value_of(headers, name)
+        if value is not None:
+            result.append((b"x-upstream-request-id", value))
+            break
     return result
 
 
@@ -93,7 +133,7 @@ def for_caller(headers: Headers, upstream: Upstream) -> list[tuple[bytes, bytes]
         and not (secret and secret in value)
     ]
     upstream_id = value_of(headers, b"x-request-id")
-    if upstream_id is not None:
+    if upstream_id is not None and not (secret and secret in upstream_id):
         result.append((b"x-upstream-request-id", upstream_id))
     return result
 

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from ai_gateway.dialects.openai_reply import StreamRelay, read_reply, stream_relay, usage_in_tail
-from ai_gateway.dialects.openai_request import CHAT, PLAIN, RESPONSES, Endpoint
+from ai_gateway.dialects.endpoints import CHAT, PLAIN, RESPONSES, Endpoint
+from ai_gateway.dialects.relay_answer import read_reply, stream_relay, usage_in_tail
+from ai_gateway.dialects.relay_stream import StreamRelay
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError
 
 
@@ -220,7 +221,7 @@ def test_a_whole_answer() -> None:
         "choices": [{"message": {"content": "hello", "tool_calls": [{}]}}],
         "usage": USAGE,
     }
-    reply = read_reply(json.dumps(answer).encode())
+    reply = read_reply(CHAT, json.dumps(answer).encode())
     assert reply.usage is not None
     assert reply.usage.total_input == 3
     assert reply.tools_used
@@ -229,13 +230,13 @@ def test_a_whole_answer() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"<html>", b'{"a":1}{', b"\xff"])
 def test_a_broken_answer_is_the_upstreams_fault(body: bytes) -> None:
     with pytest.raises(UpstreamError) as caught:
-        read_reply(body)
+        read_reply(CHAT, body)
     assert caught.value.status == 502
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"usage": 7, "choices": "x"}', b"7"])
 def test_an_odd_answer_is_not(body: bytes) -> None:
-    assert read_reply(body).usage is None
+    assert read_reply(CHAT, body).usage is None
 
 
 @pytest.mark.parametrize(

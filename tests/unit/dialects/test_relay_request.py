@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from ai_gateway.dialects.openai_request import CHAT, COMPLETIONS, PLAIN, RESPONSES, Endpoint, RelayRequest
+from ai_gateway.dialects.endpoints import CHAT, COMPLETIONS, PLAIN, RESPONSES, Endpoint
+from ai_gateway.dialects.relay_request import RelayRequest
 from ai_gateway.errors import BadRequest
 
 PRETTY = (

@@ -1,0 +1,143 @@
+"""How a request is opened: relayed where the provider speaks the caller's dialect, else translated."""
+
+from __future__ import annotations
+
+import re
+
+from ai_gateway.core.chat import ChatRequest, DialectName, HostedTool
+from ai_gateway.dialects import completions
+from ai_gateway.dialects.count_exchange import CountExchange
+from ai_gateway.dialects.embed_exchange import EmbedExchange
+from ai_gateway.dialects.endpoints import COMPLETIONS, Endpoint, Family, Job
+from ai_gateway.dialects.exchange import Exchange
+from ai_gateway.dialects.forms import model_in_form
+from ai_gateway.dialects.interface import Asked, Dialect
+from ai_gateway.dialects.registry import DIALECTS, families
+from ai_gateway.dialects.relay_exchange import RelayExchange
+from ai_gateway.dialects.relay_request import RelayRequest
+from ai_gateway.dialects.translation import Moment, Translation
+from ai_gateway.errors import BadRequest, NotFound
+from ai_gateway.providers import Provider
+
+__all__ = ["open_exchange"]
+
+_RESPONSES_ONLY = re.compile(
+    r"(gpt-[0-9.]+-)?codex|gpt-[0-9.]+-codex|codex-|gpt-5(\.[0-9]+)?-pro|o[13]-pro|.*-deep-research|"
+    r"computer-use-preview"
+)
+"""OpenAI's models that have no Chat Completions.
+
+Source: OpenAI docs, "Models", the endpoints of each."""
+_TOOLS_NEED_RESPONSES = re.compile(r"gpt-(5\.[4-9]|[6-9])")
+"""Generations that refuse tools together with reasoning in Chat Completions (recorded traffic)."""
+
+
+def open_exchange(
+    endpoint: Endpoint,
+    body: bytes,
+    asked: Asked,
+    provider: Provider,
+    *,
+    content_type: str | None,
+    moment: Moment,
+) -> Exchange:
+    """Read a request for `provider`.
+
+    Raises:
+        BadRequest: the body is not what the endpoint takes (`param` names the field).
+        NotFound: this provider has no such endpoint, and none that could stand in for it.
+    """
+    family = endpoint.family in families(provider.dialects)
+    match endpoint.job:
+        case Job.CHAT:
+            return _open_chat(endpoint, body, asked, provider, moment)
+        case Job.COUNT:
+            if family and endpoint.family is Family.ANTHROPIC:
+                return _relay(endpoint, body, asked, provider, moment)
+            return CountExchange(endpoint, body, asked, provider)
+        case Job.EMBED if family:
+            return _relay(endpoint, body, asked, provider, moment)
+        case Job.EMBED:
+            return EmbedExchange(endpoint, body, asked, provider)
+        case _:
+            pass
+    if not family:
+        raise NotFound(f"this client's provider ({provider.title}) has no such endpoint", code="unknown_path")
+    return _relay_any(endpoint, body, asked, provider, content_type, moment)
+
+
+def _open_chat(endpoint: Endpoint, body: bytes, asked: Asked, provider: Provider, moment: Moment) -> Exchange:
+    if endpoint.dialect in provider.dialects and (endpoint is not COMPLETIONS or provider.completions):
+        relayed = _relay(endpoint, body, asked, provider, moment)
+        if endpoint.dialect is not DialectName.OPENAI_CHAT or not _responses_only(provider, relayed.model):
+            return relayed
+    caller = _caller(endpoint)
+    request = caller.parse_request(body, asked)
+    return Translation(
+        endpoint,
+        caller,
+        request,
+        body=body,
+        provider=provider,
+        target=_target(provider, request),
+        moment=moment,
+        array=asked.array,
+    )
+
+
+def _caller(endpoint: Endpoint) -> Dialect:
+    if endpoint is COMPLETIONS:
+        return completions.DIALECT
+    assert endpoint.dialect is not None
+    return DIALECTS[endpoint.dialect]
+
+
+def _target(provider: Provider, request: ChatRequest) -> DialectName:
+    """The dialect to ask a provider in that does not speak the caller's."""
+    if _responses_only(provider, request.model) or (
+        DialectName.OPENAI_RESPONSES in provider.dialects
+        and request.tools
+        and not request.stop
+        and not any(isinstance(tool, HostedTool) for tool in request.tools)
+        and _TOOLS_NEED_RESPONSES.match(request.model)
+    ):
+        return DialectName.OPENAI_RESPONSES
+    return provider.dialects[0]
+
+
+def _responses_only(provider: Provider, model: str | None) -> bool:
+    return (
+        model is not None
+        and DialectName.OPENAI_RESPONSES in provider.dialects
+        and _RESPONSES_ONLY.match(model) is not None
+    )
+
+
+def _relay(
+    endpoint: Endpoint, body: bytes, asked: Asked, provider: Provider, moment: Moment
+) -> RelayExchange:
+    request = RelayRequest.parse(endpoint, body)
+    return RelayExchange(request, provider=provider, asked=asked, moment=moment)
+
+
+def _relay_any(
+    endpoint: Endpoint,
+    body: bytes,
+    asked: Asked,
+    provider: Provider,
+    content_type: str | None,
+    moment: Moment,
+) -> RelayExchange:
+    """Of an endpoint that is not known. JSON is opened whatever its content-type says: the provider may do
+    so too."""
+    if body[:64].lstrip()[:1] == b"{":
+        try:
+            return _relay(endpoint, body, asked, provider, moment)
+        except BadRequest:
+            if content_type is not None and "json" in content_type.lower():
+                raise
+            request = RelayRequest(endpoint, body, None, None)
+    else:
+        model = model_in_form(content_type.encode("latin-1"), body) if content_type and body else None
+        request = RelayRequest(endpoint, body, None, model)
+    return RelayExchange(request, provider=provider, asked=asked, moment=moment)

@@ -1,0 +1,62 @@
+"""Which relay watches the answer of which endpoint."""
+
+from __future__ import annotations
+
+from ai_gateway.core.usage import Usage
+from ai_gateway.dialects import relay_anthropic, relay_gemini, relay_openai
+from ai_gateway.dialects.endpoints import Endpoint, Family
+from ai_gateway.dialects.openai_usage import read_usage
+from ai_gateway.dialects.relay_stream import Reply, StreamRelay
+
+__all__ = ["read_reply", "stream_relay", "usage_in_tail"]
+
+
+def stream_relay(
+    endpoint: Endpoint,
+    *,
+    hide_usage: bool = False,
+    terminator_optional: bool = False,
+    credential: str = "",
+    array: bool = False,
+) -> StreamRelay:
+    """The relay for a stream of `endpoint`.
+
+    `hide_usage`: the gateway asked for the usage chunk, the caller did not.
+    `terminator_optional`: this provider is known to leave `[DONE]` out after a finished answer.
+    `credential` is the key that was sent: what is noted of a failure does not hold it.
+    `array`: the caller gets Gemini's events as one JSON array.
+    """
+    if endpoint.family is Family.ANTHROPIC:
+        return relay_anthropic.MessagesRelay(credential, ends=endpoint.known)
+    if endpoint.family is Family.GEMINI:
+        return relay_gemini.ContentRelay(credential, ends=endpoint.known, array=array)
+    if endpoint.usage_option:
+        return relay_openai.ChatRelay(credential, hide_usage, terminator_optional)
+    return relay_openai.EventRelay(credential, ends=endpoint.system == "instructions")
+
+
+def read_reply(endpoint: Endpoint, body: bytes) -> Reply:
+    """Read a whole answer; unknown or oddly typed members are nobody's business here.
+
+    Raises:
+        UpstreamProtocolError: it is not JSON.
+    """
+    if endpoint.family is Family.ANTHROPIC:
+        return relay_anthropic.read_reply(body)
+    if endpoint.family is Family.GEMINI:
+        return relay_gemini.read_reply(body)
+    return relay_openai.read_reply(body)
+
+
+def usage_in_tail(tail: bytes) -> Usage | None:
+    """Usage from the end of an answer that is too long to keep: the last `"usage"` object in it."""
+    start = tail.rfind(b'"usage"')
+    if start < 0:
+        return None
+    opening = tail.find(b"{", start)
+    closing = opening
+    while opening >= 0 and (closing := tail.find(b"}", closing + 1)) >= 0:
+        usage = read_usage(tail[opening : closing + 1])
+        if usage is not None:
+            return usage
+    return None

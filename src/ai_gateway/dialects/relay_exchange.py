@@ -1,0 +1,110 @@
+"""A request and its answer relayed: the provider speaks the caller's dialect."""
+
+from __future__ import annotations
+
+from ai_gateway.core.chat import ChatRequest
+from ai_gateway.dialects.endpoints import COMPLETIONS, Endpoint, Family
+from ai_gateway.dialects.estimates import members_estimate
+from ai_gateway.dialects.exchange import Exchange, Settings
+from ai_gateway.dialects.interface import Asked, Rendered
+from ai_gateway.dialects.openai_errors import parse_error
+from ai_gateway.dialects.registry import DIALECTS
+from ai_gateway.dialects.relay_answer import read_reply, stream_relay
+from ai_gateway.dialects.relay_request import RelayRequest
+from ai_gateway.dialects.relay_stream import Reply, StreamRelay
+from ai_gateway.dialects.translation import Moment, Translation
+from ai_gateway.errors import UpstreamError, UpstreamProtocolError
+from ai_gateway.providers import Provider
+
+__all__ = ["RelayExchange"]
+
+_FAMILY_DIALECTS = {Family.ANTHROPIC: "anthropic", Family.GEMINI: "gemini"}
+
+
+class RelayExchange:
+    """Bytes pass as they are, but for the few members that must change."""
+
+    translated = False
+    canonical: ChatRequest | None = None
+    url_kinds: frozenset[str] = frozenset()
+
+    def __init__(self, request: RelayRequest, *, provider: Provider, asked: Asked, moment: Moment) -> None:
+        self._request = request
+        self._provider = provider
+        self._asked = asked
+        self._moment = moment
+        self.endpoint: Endpoint = request.endpoint
+        self.body = request.body
+        self.model: str | None = (
+            asked.model if request.endpoint.model_in_path else request.model or asked.model
+        )
+        self.streaming = request.streaming
+        self.is_json = request.members is not None
+
+    def input_estimate(self) -> int:
+        return members_estimate(self._request.members, self.endpoint.texts)
+
+    def render(self, settings: Settings, provider: Provider) -> Rendered | None:
+        return self._request.render(
+            model=settings.model,
+            system_prompt=settings.system_prompt,
+            max_output_tokens=settings.max_output_tokens,
+            ask_usage=provider.asks_for_usage,
+            rejected=provider.rejects,
+        )
+
+    def local_answer(self) -> bytes:
+        raise AssertionError("a relayed request is always answered by a provider")
+
+    def stream(self, rendered: Rendered, credential: str) -> StreamRelay:
+        return stream_relay(
+            self.endpoint,
+            hide_usage=rendered.usage_asked,
+            terminator_optional=self._provider.terminator_optional,
+            credential=credential,
+            array=self._asked.array,
+        )
+
+    def whole(self, body: bytes) -> tuple[bytes, Reply]:
+        try:
+            return body, read_reply(self.endpoint, body)
+        except UpstreamProtocolError:
+            if not self.endpoint.known:
+                return body, Reply()  # only an endpoint that we know owes us JSON
+            raise
+
+    def convert(self, body: bytes, *, streamed: bool) -> tuple[bytes, Reply]:
+        return self._again().convert(body, streamed=streamed)
+
+    def stream_type(self) -> bytes:
+        if self._asked.array:
+            return b"application/json"
+        return b"text/event-stream"
+
+    def parse_error(
+        self, status: int, body: bytes, credential: str, retry_after_s: int | None
+    ) -> UpstreamError:
+        if self.endpoint.family is Family.OPENAI:
+            return parse_error(status, body, credential=credential, retry_after_s=retry_after_s)
+        name = next(name for name in DIALECTS if name == _FAMILY_DIALECTS[self.endpoint.family])
+        return DIALECTS[name].parse_error(status, body, credential, retry_after_s)
+
+    def _again(self) -> Exchange:
+        """The same exchange, read in full: for a provider that streams unasked, or not though it was asked.
+
+        Rare, so the body is read a second time only then.
+        """
+        name = self.endpoint.dialect
+        if name is None or self.endpoint is COMPLETIONS:
+            raise UpstreamProtocolError("the upstream's answer has another form than was asked for")
+        dialect = DIALECTS[name]
+        return Translation(
+            self.endpoint,
+            dialect,
+            dialect.parse_request(self.body, self._asked),
+            body=self.body,
+            provider=self._provider,
+            target=name,
+            moment=self._moment,
+            array=self._asked.array,
+        )

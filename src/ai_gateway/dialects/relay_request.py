@@ -1,0 +1,187 @@
+"""Requests relayed in their own dialect: opened once, edited where they must be, closed once."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import msgspec
+
+from ai_gateway.core.members import Members, as_json, is_plain_object, member, open_object, write_object
+from ai_gateway.dialects.endpoints import Endpoint
+from ai_gateway.dialects.interface import Rendered
+from ai_gateway.errors import BadRequest
+
+__all__ = ["RelayRequest"]
+
+_OPENING_BRACKET = ord("[")
+_OBJECT = dict[str, msgspec.Raw]
+
+
+class RelayRequest:
+    """A request on its way through, in the caller's own dialect."""
+
+    __slots__ = ("_stated", "body", "endpoint", "members", "model", "streaming", "tools", "wants_usage")
+
+    def __init__(self, endpoint: Endpoint, body: bytes, members: Members | None, model: str | None) -> None:
+        self.endpoint = endpoint
+        self.body = body
+        self.members = members
+        """None where the body is no JSON object (a form, audio, nothing)."""
+        self.model = model
+        """The model asked for; the path may name it where the body does not."""
+        self._stated = model
+        self.streaming = bool(endpoint.stream)
+        self.wants_usage = False
+        self.tools = False
+
+    @classmethod
+    def parse(cls, endpoint: Endpoint, body: bytes) -> RelayRequest:
+        """Open a JSON body and check what the gateway itself relies on.
+
+        Raises:
+            BadRequest: not JSON, not an object, a wrong type or a missing member (`param` names it).
+        """
+        members = open_object(body)
+        request = cls(endpoint, body, members, member(members, "model", str, "a string"))
+        if endpoint.stream is None:
+            request.streaming = bool(member(members, "stream", bool, "a boolean"))
+        request.tools = "tools" in members
+        if endpoint.usage_option and "stream_options" in members:
+            options = member(members, "stream_options", _OBJECT, "an object") or {}
+            request.wants_usage = bool(member(options, "include_usage", bool, "a boolean"))
+        for name in endpoint.required:
+            raw = members.get(name)
+            if raw is None:
+                raise BadRequest(f"missing required parameter: '{name}'", param=name)
+            if memoryview(raw)[0] != _OPENING_BRACKET:
+                raise BadRequest(f"'{name}' must be an array", param=name)
+        return request
+
+    def render(
+        self,
+        *,
+        model: str | None,
+        system_prompt: str = "",
+        max_output_tokens: int = 0,
+        ask_usage: bool = False,
+        rejected: frozenset[str] = frozenset(),
+    ) -> Rendered:
+        """The body for the upstream: the caller's own bytes where nothing must change.
+
+        `rejected` are members that this provider refuses. Raises: BadRequest where the system prompt
+        has no place to go.
+        """
+        if self.members is None:
+            return Rendered(body=self.body)
+        path, query = None, ""
+        if self.endpoint.model_in_path:
+            path = f"/models/{quote(model or '', safe='')}{self.endpoint.path}"
+            query = "alt=sse" if self.streaming else ""
+        members = self.members
+        edited: Members = {}
+        stated = self._stated
+        if model is not None and model != stated and not (stated is None and self.endpoint.model_in_path):
+            edited["model"] = as_json(f"models/{model}" if self.endpoint.model_in_path else model)
+        if system_prompt:
+            _put_system_prompt(self.endpoint, members, edited, system_prompt)
+        if max_output_tokens:
+            _cap_output(self.endpoint, members, edited, max_output_tokens)
+        usage_asked = ask_usage and self.streaming and self.endpoint.usage_option and not self.wants_usage
+        if usage_asked:
+            options = member(members, "stream_options", _OBJECT, "an object") or {}
+            edited["stream_options"] = as_json({**options, "include_usage": True})
+        dropped = tuple(name for name in rejected if name in members)
+        if not edited and not dropped:
+            body = self.body if is_plain_object(self.body, members) else write_object(members)
+            return Rendered(body=body, path=path, query=query)
+        result = {**members, **edited}
+        for name in dropped:
+            del result[name]
+        return Rendered(
+            body=write_object(result), path=path, query=query, usage_asked=usage_asked, dropped=dropped
+        )
+
+
+def _put_system_prompt(endpoint: Endpoint, members: Members, edited: Members, prompt: str) -> None:
+    match endpoint.system:
+        case "messages":
+            edited["messages"] = _prepended({"role": "system", "content": prompt}, members["messages"])
+        case "instructions":
+            own = member(members, "instructions", str, "a string")
+            edited["instructions"] = as_json(f"{prompt}\n\n{own}" if own else prompt)
+        case "prompt":
+            edited["prompt"] = as_json(_before_prompt(prompt, members))
+        case "system":
+            edited["system"] = _before_system(prompt, members.get("system"))
+        case "systemInstruction":
+            name = "system_instruction" if "system_instruction" in members else "systemInstruction"
+            edited[name] = _before_instruction(prompt, members, name)
+        case _:
+            pass  # embeddings, images, audio: there is no conversation to instruct
+
+
+def _prepended(first: object, array: msgspec.Raw) -> msgspec.Raw:
+    rest = bytes(array)[1:].lstrip()
+    return msgspec.Raw(b"[" + msgspec.json.encode(first) + (b"" if rest[:1] == b"]" else b",") + rest)
+
+
+def _before_prompt(prompt: str, members: Members) -> str | list[str]:
+    try:
+        own = msgspec.json.decode(members.get("prompt", msgspec.Raw(b'""')), type=str | list[str] | None)
+    except msgspec.ValidationError as error:
+        raise BadRequest(
+            "this client has a system prompt, which cannot be put before a prompt of token ids: send text",
+            param="prompt",
+        ) from error
+    if isinstance(own, list):
+        return [f"{prompt}\n\n{text}" for text in own]
+    return f"{prompt}\n\n{own}" if own else prompt
+
+
+def _before_system(prompt: str, own: msgspec.Raw | None) -> msgspec.Raw:
+    """Anthropic's `system`: a string, or text blocks (whose cache markers keep their places)."""
+    if own is None or bytes(own) == b"null":
+        return as_json(prompt)
+    if bytes(own)[:1] == b"[":
+        return _prepended({"type": "text", "text": prompt}, own)
+    try:
+        text = msgspec.json.decode(own, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest("'system' must be a string or an array of text blocks", param="system") from error
+    return as_json(f"{prompt}\n\n{text}" if text else prompt)
+
+
+def _before_instruction(prompt: str, members: Members, name: str) -> msgspec.Raw:
+    """Gemini's system instruction: a content object, whose first part the prompt becomes."""
+    raw = members.get(name)
+    if raw is not None and bytes(raw)[:1] == b'"':
+        own = member(members, name, str, "an object")
+        return as_json({"parts": [{"text": prompt}, {"text": own}]})
+    content = member(members, name, _OBJECT, "an object") or {}
+    parts = content.get("parts")
+    if parts is None or bytes(parts)[:1] not in (b"[", b"{"):
+        return _with_parts(content, as_json([{"text": prompt}]))
+    if bytes(parts)[:1] == b"{":
+        return _with_parts(content, as_json([{"text": prompt}, parts]))
+    return _with_parts(content, _prepended({"text": prompt}, parts))
+
+
+def _with_parts(content: Members, parts: msgspec.Raw) -> msgspec.Raw:
+    return as_json({**content, "parts": parts})
+
+
+def _cap_output(endpoint: Endpoint, members: Members, edited: Members, cap: int) -> None:
+    for path in endpoint.output_caps:
+        outer, _, inner = path.partition(".")
+        if not inner:
+            own = member(members, outer, int, "an integer")
+            if own is not None and own > cap:
+                edited[outer] = as_json(cap)
+            continue
+        config = member(members, outer, _OBJECT, "an object") or {}
+        names = [name for name in ("maxOutputTokens", "max_output_tokens") if name in config]
+        changed: Members = {
+            name: as_json(cap) for name in names if (member(config, name, int, "an integer") or 0) > cap
+        }
+        if changed:
+            edited[outer] = as_json({**config, **changed})
