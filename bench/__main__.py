@@ -5,7 +5,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,16 @@ from pathlib import Path
 from bench import measure
 from bench.errors import BenchError
 from bench.gateway import Gateway
-from bench.measure import FAST32, PACED100, PACED500, Durations, Measurement, StreamLoad
+from bench.measure import (
+    FAST32,
+    PACED100,
+    PACED500,
+    TRANSLATED_FAST32,
+    TRANSLATED_PACED100,
+    Durations,
+    Measurement,
+    StreamLoad,
+)
 from bench.nginx import Proxy, start_stub
 from bench.procs import (
     core_busy_seconds,
@@ -26,12 +35,12 @@ from bench.procs import (
     wait_for_200,
 )
 from bench.report import as_json, environment, table
-from bench.results import DIRECT, MACHINE, Results
+from bench.results import DIRECT, GATEWAY, MACHINE, Results
 from bench.target import Endpoints, Server, Target, Upstreams
 from bench.worker import LoadProcess
 from bench.wrk import Wrk
 
-SECTIONS = ("requests", "streams", "rss", "start")
+SECTIONS = ("requests", "streams", "translation", "rss", "start")
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,7 @@ def _measure(options: Options, results: Results, stack: ExitStack) -> None:
         servers.insert(0, Proxy(home, core=measured_core, upstreams=upstreams))
         targets.append(Target(DIRECT, Endpoints(upstreams.chat_port, upstreams.stream_port), None))
     _starts(options, measurement, servers)
-    if not (options.chat or options.streams):
+    if not (options.chat or options.streams or "translation" in options.sections):
         return
     for server in servers:
         process = stack.enter_context(server.start())
@@ -150,6 +159,7 @@ def _loads(options: Options, measurement: Measurement, results: Results, targets
             peaks[target.name] = max(peaks[target.name], measurement.chat(target))
         if "requests" in options.sections:
             measurement.rate(targets)
+        _translation(options, measurement, targets, note)
         for load in options.streams:
             for target in targets:
                 note(target, f"{load.kind} streams")
@@ -157,6 +167,22 @@ def _loads(options: Options, measurement: Measurement, results: Results, targets
         for name, mb in peaks.items():
             if mb:
                 results.add("rss_load_mb", name, mb)
+
+
+def _translation(
+    options: Options,
+    measurement: Measurement,
+    targets: list[Target],
+    note: Callable[[Target, str], None],
+) -> None:
+    """Requests and streams of a caller whose dialect is not the provider's: the gateway's alone."""
+    for target in targets:
+        if target.name != GATEWAY or "translation" not in options.sections:
+            continue
+        note(target, "translated requests and streams")
+        measurement.translated(target)
+        for load in (TRANSLATED_FAST32, TRANSLATED_PACED100):
+            measurement.streams(target, load)
 
 
 def main() -> int:

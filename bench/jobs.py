@@ -11,6 +11,7 @@ class StreamJob(msgspec.Struct, frozen=True, kw_only=True, tag="streams"):
     streams: int
     interval_s: float  # between two events of one stream; 0: as fast as they are taken
     window_s: float
+    form: str = "chat"  # or `messages`: which dialect the callers speak
     measured_pid: int | None  # the root of the process tree whose CPU time is read; None for direct
 
 

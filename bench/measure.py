@@ -27,11 +27,14 @@ class StreamLoad:
     kind: str
     streams: int
     interval_s: float
+    form: str = "chat"
 
 
 FAST32 = StreamLoad("fast32", 32, 0.0)
 PACED100 = StreamLoad("paced100", 100, PACE_S)
 PACED500 = StreamLoad("paced500", 500, PACE_S)
+TRANSLATED_FAST32 = StreamLoad("translated_fast32", 32, 0.0, form="messages")
+TRANSLATED_PACED100 = StreamLoad("translated_paced100", 100, PACE_S, form="messages")
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,19 @@ class Measurement:
         """Connections pooled, code specialized, caches filled: as after the first moments in production."""
         ends = target.endpoints
         self._wrk.run(port=ends.chat_port, key=ends.chat_key, seconds=self._durations.warm_up)
+
+    def translated(self, target: Target) -> None:
+        """As `chat`, asked in another dialect than the provider's."""
+        assert target.pid is not None
+        ends, form = target.endpoints, "messages"
+        seconds = self._durations.chat
+        self._wrk.run(port=ends.chat_port, key=ends.chat_key, seconds=self._durations.warm_up, form=form)
+        before = settled_cpu_seconds(target.pid)
+        run = self._wrk.run(port=ends.chat_port, key=ends.chat_key, seconds=seconds, form=form)
+        cpu_s = settled_cpu_seconds(target.pid) - before
+        self._add(target, "translated_rps", run.requests / run.seconds)
+        self._add(target, "translated_cpu_us", cpu_s / run.requests * 1e6)
+        self._add(target, "translated_p50_ms", run.latency_p50_ms)
 
     def chat(self, target: Target) -> float:
         """Chat requests as fast as they go; the peak RSS in MiB, 0 for direct."""
@@ -134,6 +150,7 @@ class Measurement:
             streams=load.streams,
             interval_s=load.interval_s,
             window_s=self._durations.window,
+            form=load.form,
             measured_pid=target.pid,
         )
         with nullcontext(None) if target.pid is None else PeakRss(target.pid) as peak:

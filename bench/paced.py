@@ -11,7 +11,7 @@ import httptools
 
 from bench.errors import BenchError
 from bench.jobs import RequestJob, RequestResult, percentile
-from bench.payloads import chat_request
+from bench.payloads import asked
 from bench.streams import http_request
 from bench.timer import expirations, open_timer
 
@@ -23,7 +23,7 @@ class _Load:
     """Due requests, and the connections that are free to carry them."""
 
     def __init__(self, job: RequestJob) -> None:
-        self.request = http_request(job.key, chat_request(stream=False))
+        self.request = http_request(job.key, *asked("chat", stream=False))
         self.free: list[_Connection] = []
         self.due: deque[int] = deque()
         self.in_flight = 0

@@ -37,6 +37,29 @@ def chat_request(*, stream: bool) -> bytes:
     return body(_prose(REQUEST_BYTES - len(body(""))))
 
 
+MESSAGES_PATH = "/v1/messages"
+
+
+def messages_request(*, stream: bool) -> bytes:
+    """The same request of exactly 1,024 bytes, as an Anthropic SDK writes it (Anthropic API reference,
+    "Create a Message")."""
+
+    def body(question: str) -> bytes:
+        system = "You are a helpful assistant. Answer in short sentences."
+        messages = [{"role": "user", "content": question}]
+        settings = {"temperature": 0.7, "max_tokens": 256, "stream": stream}
+        return _compact({"model": MODEL, "system": system, "messages": messages, **settings}).encode()
+
+    return body(_prose(REQUEST_BYTES - len(body(""))))
+
+
+def asked(form: str, *, stream: bool) -> tuple[str, bytes]:
+    """Path and body of a request in one of the forms: `chat` is relayed, `messages` translated."""
+    if form == "messages":
+        return MESSAGES_PATH, messages_request(stream=stream)
+    return CHAT_PATH, chat_request(stream=stream)
+
+
 def chat_reply() -> str:
     """A chat completion with usage, some 700 bytes of JSON, free of `'` and `$` (it stands in nginx.conf)."""
     message = {"role": "assistant", "content": _prose(REPLY_CONTENT_BYTES), "refusal": None}

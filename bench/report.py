@@ -64,6 +64,19 @@ _SECTIONS = (
     ("100 streams, one event each 10 ms", _stream_rows("paced100")),
     ("500 streams, one event each 10 ms", _stream_rows("paced500")),
     (
+        "Translated: Anthropic's Messages in, Chat Completions out; requests and streams as above",
+        (
+            _Row("translated_rps", "requests/s", 0),
+            _Row("translated_cpu_us", "CPU us a request", 1),
+            _Row("translated_p50_ms", "latency p50, ms", 2),
+            _Row("translated_fast32_rate", "32 streams, fast: events/s", 0),
+            _Row("translated_fast32_cpu_us", "32 streams, fast: CPU us an event", 1),
+            _Row("translated_paced100_achieved", "100 streams: of the expected rate, %", 1),
+            _Row("translated_paced100_cpu_us", "100 streams: CPU us an event", 1),
+            _Row("translated_paced100_p50_ms", "100 streams: event latency p50, ms", 2),
+        ),
+    ),
+    (
         "Process tree",
         (
             _Row("rss_idle_mb", "RSS idle, MiB", 1, True),

@@ -33,6 +33,11 @@ class Results:
         ours, theirs = self.median(metric, GATEWAY), self.median(metric, NGINX)
         return ours / theirs if ours is not None and theirs else None
 
+    def by_relay(self, metric: str, relayed: str) -> float | None:
+        """ai-gateway's median of `metric` by its own of `relayed`."""
+        ours, plain = self.median(metric, GATEWAY), self.median(relayed, GATEWAY)
+        return ours / plain if ours is not None and plain else None
+
     def as_json(self) -> dict[str, dict[str, dict[str, object]]]:
         """`{metric: {target: {"runs": [...], "median": x}}}`."""
         return {
@@ -63,6 +68,24 @@ class Aim:
 AIMS = (
     Aim("CPU a request, by nginx's", "x", 15, lambda r: r.ratio("chat_cpu_us")),
     Aim("CPU a paced event (500 streams, 10 ms), by nginx's", "x", 3, lambda r: r.ratio("paced500_cpu_us")),
+    Aim(
+        "CPU a translated request, by a relayed one's",
+        "x",
+        2.5,
+        lambda r: r.by_relay("translated_cpu_us", "chat_cpu_us"),
+    ),
+    Aim(
+        "CPU a translated event (100 streams, 10 ms), by a relayed one's",
+        "x",
+        2.5,
+        lambda r: r.by_relay("translated_paced100_cpu_us", "paced100_cpu_us"),
+    ),
+    Aim(
+        "CPU a translated event (32 streams, as fast as they come), by a relayed one's",
+        "x",
+        2.5,
+        lambda r: r.by_relay("translated_fast32_cpu_us", "fast32_cpu_us"),
+    ),
     Aim("RSS under load", " MiB", 90, lambda r: r.median("rss_load_mb", GATEWAY)),
     Aim("second start to first 200", " ms", 1000, lambda r: r.median("start_ms", GATEWAY)),
 )

@@ -10,12 +10,13 @@ import msgspec
 
 from bench.errors import BenchError
 from bench.jobs import StreamJob, StreamResult, percentile
-from bench.payloads import CHAT_PATH, MARK, STAMP_DIGITS, chat_request
+from bench.payloads import MARK, STAMP_DIGITS, asked
 from bench.procs import cpu_seconds
 from bench.stub import Stub
 
 _STAMP = re.compile(MARK + b"([0-9]{%d})" % STAMP_DIGITS)
 _FINISH = re.compile(rb'"system_fingerprint":"fp_([0-9]{10})"')
+_OUTPUT_TOKENS = re.compile(rb'"output_tokens":([0-9]+)')
 _TERMINATOR = b"\r\n0\r\n\r\n"
 _SAMPLE_EVERY = 8  # reads; all events of a sampled read count, so a read of many has its full weight
 _OPENED_AT_ONCE = 32
@@ -23,10 +24,10 @@ _START_S = 30.0
 _END_S = 60.0
 
 
-def http_request(key: str, body: bytes) -> bytes:
-    """A whole chat request on the wire."""
+def http_request(key: str, path: str, body: bytes) -> bytes:
+    """A whole request on the wire."""
     head = (
-        f"POST {CHAT_PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n"
         f"content-type: application/json\r\naccept: text/event-stream\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -37,7 +38,8 @@ class _Load:
 
     def __init__(self, job: StreamJob) -> None:
         loop = asyncio.get_running_loop()
-        self.request = http_request(job.key, chat_request(stream=True))
+        self.request = http_request(job.key, *asked(job.form, stream=True))
+        self.translated = job.form != "chat"
         self.measuring = False
         self.latencies_ns: list[int] = []
         self.callers: list[_Caller] = []
@@ -121,6 +123,9 @@ class _Caller(asyncio.Protocol):
         tail = b"".join(self._latest)
         if not tail.endswith(_TERMINATOR):
             return
+        if self._load.translated:
+            self._check_translated(tail)
+            return
         # Only the finish event has a number: how many events the stub wrote to this stream.
         counts = _FINISH.findall(tail)
         if not counts or int(counts[-1]) != self.events:
@@ -130,9 +135,22 @@ class _Caller(asyncio.Protocol):
         elif b'"usage":{' in tail:
             self._load.failed(f"a stream has a usage chunk that its caller did not ask for; {self._seen()}")
         else:
-            self._complete = True
-            self._transport.abort()
-            self._load.ended()
+            self._end()
+
+    def _check_translated(self, tail: bytes) -> None:
+        """The stub counts one output token an event: the gateway's usage must say as many."""
+        counts = _OUTPUT_TOKENS.findall(tail)
+        if not counts or int(counts[-1]) != self.events:
+            self._load.failed(f"a stream ended after {self.events} events, not {counts}; {self._seen()}")
+        elif b"event: message_stop" not in tail or b'"stop_reason":"end_turn"' not in tail:
+            self._load.failed(f"a stream ended without its last events; {self._seen()}")
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self._complete = True
+        self._transport.abort()
+        self._load.ended()
 
     def _seen(self) -> str:
         return f"last bytes {b''.join(self._latest)[-300:]!r}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.payloads import CHAT_PATH, chat_request
+from bench.payloads import asked
 from bench.procs import find_tool
 
 _SCRIPT = """\
@@ -48,14 +48,15 @@ class Wrk:
         self._connections = connections
         self._wrk = find_tool("wrk")
 
-    def run(self, *, port: int, key: str, seconds: float) -> WrkResult:
-        """One run of whole seconds.
+    def run(self, *, port: int, key: str, seconds: float, form: str = "chat") -> WrkResult:
+        """One run of whole seconds, in one of the forms of `payloads.asked`.
 
         Raises:
             BenchError: any request failed.
         """
         script = self._home / "chat.lua"
-        script.write_text(_SCRIPT.format(key=key, body=chat_request(stream=False).decode()))
+        path, body = asked(form, stream=False)
+        script.write_text(_SCRIPT.format(key=key, body=body.decode()))
         command = [
             *(self._wrk, "--threads", "1", "--connections", str(self._connections), "--timeout", "10s"),
             *(
@@ -63,7 +64,7 @@ class Wrk:
                 f"{seconds:.0f}s",
                 "--script",
                 str(script),
-                f"http://127.0.0.1:{port}{CHAT_PATH}",
+                f"http://127.0.0.1:{port}{path}",
             ),
         ]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
