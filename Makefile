@@ -5,17 +5,20 @@ BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help run test check bench build clean lock
+.PHONY: help run test conformance check bench build clean lock
 .DEFAULT_GOAL := help
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Start the gateway (ARGS="-port 9000" to pass options)
 	@exec $(BIN)/ai-gateway $(ARGS)
 
 test: $(VENV)/.dev ## Run every test, with linter, types and import contracts among them
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+conformance: $(VENV)/.dev ## Every caller on every provider: print the matrix, and write docs/conformance.md
+	@exec $(BIN)/python -m pytest -n 2 --dist worksteal -q --conformance-report tests/conformance/test_matrix.py
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts, then the tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec scripts/check

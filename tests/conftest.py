@@ -13,6 +13,16 @@ from tests.harness.gateway import GatewayProcess
 from tests.harness.llama import LlamaServer
 from tests.harness.models import write_random_model, write_text_model, write_tool_model
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--conformance-report",
+        action="store_true",
+        default=False,
+        help="print the conformance matrix, and write docs/conformance.md",
+    )
+
+
 UPSTREAM_KEY = "upstream-key-b7c1e9"
 
 

@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = re.compile(r"<!-- tested: expects (\"[^\n]*\") -->\n```sh\n(.*?)```", re.DOTALL)
 EXAMPLES = [
     pytest.param(script, json.loads(expected), id=f"{page.stem}-{number}")
-    for page in sorted(DOCS.glob("*.md"))
+    for page in sorted(DOCS.rglob("*.md"))
     for number, (expected, script) in enumerate(EXAMPLE.findall(page.read_text()))
 ]
 

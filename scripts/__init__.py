@@ -1,0 +1,1 @@
+"""Tools of the project: checks, locks, builds, tables of the documentation."""

@@ -1,0 +1,156 @@
+"""The conformance matrix: callers, providers, scenarios, each whole and streamed, over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.conformance import asking, heard, told
+from tests.conformance.asking import CALLERS, Asked
+from tests.conformance.providers import PROVIDERS, ProviderKind, send
+from tests.conformance.scenarios import ERROR, SCENARIOS, Cell, check, impossible
+from tests.conformance.wire import PIECES, Json, Said
+from tests.harness.gateway import HOST, ClientInfo, GatewayProcess
+from tests.harness.upstream import Reply, ScriptedUpstream, Seen
+
+MODES = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+BY_CALLER = pytest.mark.parametrize("caller", CALLERS)
+REFUSED = "You are going too fast: slow down"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A scripted provider and the gateway's client for it."""
+
+    gateway: GatewayProcess
+    kind: ProviderKind
+    upstream: ScriptedUpstream
+    client: ClientInfo
+
+    def ask(self, caller: str, asked: Asked, *, stream: bool) -> tuple[int, bytes]:
+        path, body = asking.request(caller, asked, self.kind.model, stream)
+        connection = http.client.HTTPConnection(HOST, self.gateway.port, timeout=30)
+        headers = {"authorization": f"Bearer {self.client.api_key}", "content-type": "application/json"}
+        try:
+            connection.request("POST", path, json.dumps(body).encode(), headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def says(self, said: Said) -> None:
+        async def answer(seen: Seen, reply: Reply) -> None:
+            await send(reply, self.kind.speak(self.kind.model, said, self.kind.streams(seen)))
+
+        self.upstream.script = answer
+
+    def told(self) -> told.Told:
+        """What the provider was told last."""
+        return told.read(self.kind.name, self.upstream.seen[-1].json)
+
+
+@pytest.fixture(scope="module", params=PROVIDERS.values(), ids=lambda kind: kind.name)
+def bench(request: pytest.FixtureRequest, gateway: GatewayProcess) -> Iterator[Bench]:
+    kind: ProviderKind = request.param
+
+    async def silent(seen: Seen, reply: Reply) -> None:
+        raise AssertionError("nothing is scripted")
+
+    with ScriptedUpstream(silent) as upstream:
+        client = gateway.create_client(
+            backend=kind.backend,
+            base_url=upstream.base_url.removesuffix("/v1") + kind.root,
+            backend_api_key="upstream-secret",
+        )
+        yield Bench(gateway, kind, upstream, client)
+
+
+@MODES
+@BY_CALLER
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_cell(
+    bench: Bench, scenario: str, caller: str, stream: bool, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("cell", [scenario, caller, bench.kind.name, stream])
+    cell = Cell(scenario, caller, bench.kind.name, stream)
+    row = SCENARIOS[scenario]
+    bench.says(row.said)
+
+    status, body = bench.ask(caller, row.asked, stream=stream)
+
+    if impossible(scenario, caller, bench.kind.name) and caller != "responses":
+        assert status == 400
+        assert "stop" in heard.error_of(caller, body)
+        return
+    if impossible(scenario, caller, bench.kind.name):
+        return  # the caller had no way to ask
+    assert status == 200, body
+    check(cell, bench.told(), heard.read(caller, body, stream))
+
+
+def error_body(kind: ProviderKind, message: str) -> Json:
+    """As each provider writes it."""
+    match kind.name:
+        case "anthropic":
+            error = {"type": "rate_limit_error", "message": message}
+            return {"type": "error", "error": error, "request_id": "req_1"}
+        case "gemini":
+            return {"error": {"code": 429, "message": message, "status": "RESOURCE_EXHAUSTED"}}
+        case _:
+            return {
+                "error": {
+                    "message": message,
+                    "type": "requests",
+                    "param": None,
+                    "code": "rate_limit_exceeded",
+                }
+            }
+
+
+@BY_CALLER
+def test_an_error_keeps_status_and_message(
+    bench: Bench, caller: str, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("cell", [ERROR, caller, bench.kind.name, False])
+
+    async def refuse(seen: Seen, reply: Reply) -> None:
+        await reply.json(error_body(bench.kind, REFUSED), status=429, headers={"retry-after": "7"})
+
+    bench.upstream.script = refuse
+
+    status, body = bench.ask(caller, Asked(), stream=False)
+
+    assert status == 429
+    assert heard.error_of(caller, body) == REFUSED
+
+
+@BY_CALLER
+def test_an_error_in_a_stream_is_the_callers_error_event(
+    bench: Bench, caller: str, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("cell", [ERROR, caller, bench.kind.name, True])
+    pieces = bench.kind.speak(bench.kind.model, Said(PIECES), True)
+    assert isinstance(pieces, list)
+    events = b"".join(pieces).split(b"\n\n")
+    failure = json.dumps(error_body(bench.kind, REFUSED)).encode()
+    name = b"event: error\n" if bench.kind.name == "anthropic" else b""
+    if bench.kind.name == "responses":
+        failed = {"type": "error", "code": "server_error", "message": REFUSED, "param": None}
+        failure, name = json.dumps({**failed, "sequence_number": len(events) - 5}).encode(), b"event: error\n"
+    cut = 2 if bench.kind.name == "gemini" else -5
+    stream = b"\n\n".join(events[:cut]) + b"\n\n" + name + b"data: " + failure + b"\n\n"
+
+    async def fail(seen: Seen, reply: Reply) -> None:
+        await send(reply, [stream])
+
+    bench.upstream.script = fail
+
+    status, body = bench.ask(caller, Asked(), stream=True)
+
+    assert status == 200
+    answer = heard.read(caller, body, True)
+    assert REFUSED in answer.error
