@@ -89,6 +89,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Takes its thoughts back also in turns without tool calls."""
     documents: Literal["file", "document_url", "file_url", "none"] = "file"
     video: bool = False
+    bare_audio: bool = False
+    """Sound is Base64 by itself, without its format."""
     cache_control: bool = False
     """Takes Anthropic's cache markers."""
     fetches_urls: bool = True
@@ -157,6 +159,7 @@ PROVIDERS: dict[str, Provider] = {
         seed="random_seed",
         call_id_length=9,
         documents="document_url",
+        bare_audio=True,
         embedding_size="output_dimension",  # "Embeddings"; recorded traffic
         completions=False,
         base_url="https://api.mistral.ai/v1",

@@ -167,5 +167,5 @@ def unslotted(extensions: list[Extension], parts: list[Part]) -> Json:
         elif isinstance(part, Image | Audio | Video | Document):
             row = found.setdefault("media", {}).setdefault(type(part).__name__.lower(), [])
             assert isinstance(row, list)
-            row.append(msgspec.to_builtins(part))
+            row.append(msgspec.Raw(msgspec.json.encode(part)))
     return {"extensions": found} if found else {}

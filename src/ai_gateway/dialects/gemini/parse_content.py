@@ -89,7 +89,8 @@ class ContentReader:
         value = node.text(*_SIGNATURE)
         signature = unwrap(value, _ME.value) if value else None
         if kind == "text" or (kind is None and value):
-            return [self._text(node, signature)]
+            part = self._text(node, signature)
+            return [] if isinstance(part, Text) and not (part.text or value or part.extra) else [part]
         if kind is None:
             return self._other(node)
         extra = node.rest((*_KNOWN[kind], *_COMMON))

@@ -126,13 +126,13 @@ class _Writer:
         tools: list[Json | msgspec.Raw] = []
         for tool in self.request.tools:
             if isinstance(tool, Tool):
+                if not functions:
+                    tools.append({"functionDeclarations": functions})
                 functions.append(self._function(tool))
             elif tool.dialect is _ME:
                 tools.append(tool.raw)
             else:
                 self.dropped.append(f"tools.{tool.kind}")
-        if functions:
-            tools.insert(0, {"functionDeclarations": functions})
         if tools:
             body["tools"] = tools
         choice = self.request.tool_choice

@@ -205,6 +205,6 @@ def _response(part: ToolResult) -> msgspec.Raw | Json:
             pass
         else:
             return msgspec.Raw(text.encode())
-    if not part.content:
+    if not any(isinstance(inner, Text) for inner in part.content):
         return {}
     return {"error" if part.is_error else "result": text}

@@ -151,10 +151,7 @@ def _part(node: Node) -> Part:
         case "image_url":
             return _image(node)
         case "input_audio":
-            audio = node.need_node("input_audio")
-            form = audio.text("format") or "wav"
-            media_type = "audio/mpeg" if form == "mp3" else f"audio/{form}"
-            return Audio(Data(media_type, audio.need_text("data")), cache=cache_of(node))
+            return Audio(_sound(node), cache=cache_of(node))
         case "file":
             return _file(node)
         case "video_url":
@@ -189,6 +186,16 @@ def _image(node: Node) -> Image:
         detail=None if inner is None else inner.text("detail"),
         cache=cache_of(node),
     )
+
+
+def _sound(node: Node) -> Source:
+    """`{"data", "format"}`, or (Mistral) an address or Base64 as it is."""
+    if node.is_text("input_audio"):
+        text = node.need_text("input_audio")
+        return _source(text, "audio/wav" if text.startswith("UklGR") else "audio/mpeg")
+    audio = node.need_node("input_audio")
+    form = audio.text("format") or "wav"
+    return Data("audio/mpeg" if form == "mp3" else f"audio/{form}", audio.need_text("data"))
 
 
 def _file(node: Node) -> Part:

@@ -85,7 +85,8 @@ class MessageWriter:
             self.dropped.append(name)
 
     def _system(self, role: Role) -> str:
-        return "developer" if role is Role.DEVELOPER and self._provider.developer_role else "system"
+        keeps = self.own or self._provider.developer_role
+        return "developer" if role is Role.DEVELOPER and keeps else "system"
 
     def _with_own(self, row: Json, message: Message) -> Json:
         if message.name is not None:
@@ -113,23 +114,27 @@ class MessageWriter:
         rows.append(self._with_own({"role": role, "content": _compact(content)}, message))
 
     def _result(self, part: ToolResult, after: list[Json], where: str) -> Json:
+        row: Json = {"role": "tool", "tool_call_id": self._id(part.call_id)}
+        if part.name is not None and self.own:
+            row["name"] = part.name
+        if part.cache is not None:
+            self.mark(row, part.cache, "messages.cache")
         texts: list[Json] = []
         media: list[Json] = []
         for index, inner in enumerate(part.content):
             found = self._part(inner, f"{where}.content[{index}]")
-            (texts if isinstance(inner, Text) else media).extend(found)
+            (texts if self.own or isinstance(inner, Text) else media).extend(found)
+        if self.own:
+            return row | {"content": _compact(texts)}
         if media:
             label = f"Of the result of the tool call {part.call_id}:"
             after += [{"type": "text", "text": label}, *media]
         words = "\n".join(str(row["text"]) for row in texts)
         if media and not words:
             words = "The result follows in the next message."
-        row: Json = {"role": "tool", "tool_call_id": self._id(part.call_id), "content": words}
-        if self.own and len(texts) > 1:
-            row["content"] = texts
-        if part.is_error and not self.own:
+        if part.is_error:
             self.dropped.append("messages.is_error")
-        return row
+        return row | {"content": words}
 
     def _assistant(self, message: Message, rows: list[Json], where: str) -> None:
         """Neighbours of this role are one message: calls must stand beside the words before them."""
@@ -186,7 +191,7 @@ class MessageWriter:
 
     def _id(self, identifier: str) -> str:
         """Mistral wants nine letters and digits: the same for a call and its result."""
-        length = self._provider.call_id_length
+        length = 0 if self.own else self._provider.call_id_length
         if not length or (len(identifier) == length and identifier.isalnum() and identifier.isascii()):
             return identifier
         return hashlib.sha256(identifier.encode("utf-8", "surrogatepass")).hexdigest()[:length]
@@ -280,16 +285,18 @@ class MessageWriter:
             if source.dialect not in (_ME, DialectName.OPENAI_RESPONSES):
                 raise BadRequest("the file is another provider's: send its content", param=where)
             return {"type": "file", "file": {"file_id": source.id}}
-        name = part.name or "document.pdf"
+        name = part.name if self.own else part.name or "document.pdf"
+        named: Json = {} if name is None else {"filename": name}
         address = source.url if isinstance(source, Url) else f"data:{source.media_type};base64,{source.data}"
         match self._provider.documents:
             case "file":
-                return {"type": "file", "file": {"filename": name, "file_data": address}}
+                return {"type": "file", "file": {**named, "file_data": address}}
             case "document_url":
-                return {"type": "document_url", "document_url": address, "document_name": name}
+                row: Json = {"type": "document_url", "document_url": address}
+                return row if name is None else row | {"document_name": name}
             case "file_url":
-                plain = source.url if isinstance(source, Url) else source.data
-                return {"type": "file_url", "file_url": {"url": plain}, "file_name": name}
+                row = {"type": "file_url", "file_url": {"url": _bare(source)}}
+                return row if name is None else row | {"file_name": name}
             case _:
                 raise BadRequest(f"{self._provider.title} takes no documents", param=where)
 
@@ -304,6 +311,8 @@ class MessageWriter:
             raise BadRequest(
                 f"sounds of type {source.media_type} cannot be sent: WAV and MP3 can", param=where
             )
+        if self._provider.bare_audio:
+            return {"type": "input_audio", "input_audio": source.data}
         return {"type": "input_audio", "input_audio": {"data": source.data, "format": form}}
 
     def _video(self, part: Video, where: str) -> Json:
@@ -336,6 +345,11 @@ class _Said:
     @property
     def empty(self) -> bool:
         return not (self.content or self.calls or self.refusals or self.thoughts or self.audio)
+
+
+def _bare(source: Url | Data) -> str:
+    """An address, or Base64 without a head."""
+    return source.url if isinstance(source, Url) else source.data
 
 
 def _compact(content: list[Json]) -> str | list[Json]:

@@ -136,5 +136,5 @@ def unslotted(extensions: list[Extension], parts: list[Part]) -> Json:
         elif isinstance(part, Image | Audio | Video | Document):
             rows = found.setdefault("media", {}).setdefault(type(part).__name__.lower(), [])
             assert isinstance(rows, list)
-            rows.append(msgspec.to_builtins(part))
+            rows.append(msgspec.Raw(msgspec.json.encode(part)))
     return {"extensions": found} if found else {}
