@@ -133,7 +133,7 @@ def test_claude_code(gateway: GatewayProcess, kind: ProviderKind) -> None:
     assert "context_management" in headers["x-gateway-dropped"]
 
 
-CODEX = {
+CODEX: dict[str, Any] = {
     "model": "gpt-5-codex",
     "stream": True,
     "store": False,

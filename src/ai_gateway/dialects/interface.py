@@ -125,6 +125,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     stream_encoder: Callable[[AnswerContext], StreamEncoder]
     stream_type: str
     """Content-type of a stream to a caller."""
+    several_choices: bool = False
+    """Callers can ask for several answers; to others only the first one goes."""
     render_error: Callable[[GatewayError, str], bytes]
     """With the request id."""
     parse_error: Callable[[int, bytes, str, int | None], UpstreamError]

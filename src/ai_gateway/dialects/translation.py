@@ -106,6 +106,7 @@ class Translation:
             self._target.stream_decoder(self._provider),
             self._encoder(),
             self._names,
+            several=self._caller.several_choices,
         )
 
     def whole(self, body: bytes) -> tuple[bytes, Reply]:
@@ -213,10 +214,13 @@ class _Meter:
 class TranslatedStream(_Meter):
     """A provider's stream on its way to a caller of another dialect."""
 
-    __slots__ = ("_decoder", "_encoder", "_names", "done", "error", "failure")
+    __slots__ = ("_decoder", "_encoder", "_names", "_several", "done", "error", "failure")
 
-    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder, names: ToolNames) -> None:
+    def __init__(
+        self, decoder: StreamDecoder, encoder: StreamEncoder, names: ToolNames, *, several: bool
+    ) -> None:
         super().__init__()
+        self._several = several
         self._decoder = decoder
         self._encoder = encoder
         self._names = names
@@ -261,6 +265,8 @@ class TranslatedStream(_Meter):
                 self.failure = event.error
                 break
             self.see(event)
+            if not self._several and getattr(event, "choice", 0):
+                continue
             if self._names and isinstance(event, ToolCallStart):
                 event = msgspec.structs.replace(event, name=self._names.get(event.name, event.name))
             out.append(self._encoder.feed(event))

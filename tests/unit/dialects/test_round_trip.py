@@ -48,7 +48,7 @@ values = st.recursive(
 )
 names = st.sampled_from(["get_weather", "get-time", "mcp__files__read", "f"])
 arguments = st.dictionaries(words, values, max_size=3)
-media = st.sampled_from(
+media: st.SearchStrategy[Part] = st.sampled_from(
     [Image(Data("image/png", "iVBORw0KGgo=")), Document(Data("application/pdf", "JVBERi0="), name="a.pdf")]
 )
 
@@ -83,13 +83,16 @@ def requests(draw: st.DrawFn) -> ChatRequest:
     first = () if system is None else (Message(role=Role.SYSTEM, parts=(Text(system),)),)
     schema = msgspec.Raw(b'{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}')
     offered = draw(st.lists(names, unique=True, max_size=3))
-    choice = draw(st.sampled_from(["auto", "none", "required"])) if offered else None
+    modes: st.SearchStrategy[ToolChoice] = st.sampled_from(
+        [ToolChoice(mode="auto"), ToolChoice(mode="none"), ToolChoice(mode="required")]
+    )
+    choice = draw(modes) if offered else None
     return ChatRequest(
         dialect=draw(st.sampled_from(list(DialectName))),
         model="m",
         messages=(*first, *draw(turns())),
         tools=tuple(Tool(name=name, description="d", parameters=schema) for name in offered),
-        tool_choice=None if choice is None else ToolChoice(mode=choice),
+        tool_choice=choice,
         max_output_tokens=draw(st.integers(64, 4000)),
         temperature=draw(st.none() | st.sampled_from([0.0, 0.25, 1.0])),
     )

@@ -27,6 +27,7 @@ DIALECT = Dialect(
     encode_response=encode_response,
     stream_encoder=stream_encoder,
     stream_type="text/event-stream",
+    several_choices=True,
     render_error=render_error,
     parse_error=parse_error,
 )
