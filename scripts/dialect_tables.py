@@ -81,7 +81,7 @@ class Place:
             shown.append("…")
         if self.dropped:
             shown.append("dropped" if not self.members else "the rest dropped")
-        return ", ".join(shown) or "no effect"
+        return ", ".join(shown) or "its default"
 
 
 def places(caller: DialectName, target: DialectName) -> Iterator[tuple[str, Place]]:

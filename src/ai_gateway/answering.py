@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from ai_gateway.core.ledger import Entry
-from ai_gateway.dialects.endpoints import Endpoint
+from ai_gateway.dialects.endpoints import Endpoint, Family
 from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.interface import Asked, Rendered
 from ai_gateway.dialects.registry import render_error
@@ -196,7 +196,7 @@ async def relay_whole(
     else:
         if exchange.translated:
             raise UpstreamError(f"the upstream's answer is longer than {limit} bytes")
-        await relay_long(caller, entry, response, headers, body)
+        await relay_long(caller, entry, response, exchange.endpoint.family, headers, body)
         return
     answer, entry.meter = exchange.whole(bytes(body))
     entry.keep(answer)
@@ -226,7 +226,12 @@ async def relay_converted(
 
 
 async def relay_long(
-    caller: Caller, entry: Entry, response: UpstreamResponse, headers: HeaderList, head: bytearray
+    caller: Caller,
+    entry: Entry,
+    response: UpstreamResponse,
+    family: Family,
+    headers: HeaderList,
+    head: bytearray,
 ) -> None:
     """An answer too long to keep, or of any other type: passed on as it comes, usage read from its tail."""
     told = value_of(response.headers, b"content-length")
@@ -246,7 +251,7 @@ async def relay_long(
         entry.fail(error)
         caller.abort()
         return
-    usage = usage_in_tail(tail)
+    usage = usage_in_tail(family, tail)
     entry.meter = Reply(usage=usage, output_bytes=passed if usage is None else 0)
     entry.settle(time.perf_counter())
     await caller.end(chunk)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ai_gateway.core.usage import Usage
-from ai_gateway.dialects import relay_anthropic, relay_gemini, relay_openai
+from ai_gateway.dialects import anthropic, gemini, relay_anthropic, relay_gemini, relay_openai
 from ai_gateway.dialects.endpoints import Endpoint, Family
 from ai_gateway.dialects.openai_usage import read_usage
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
@@ -48,15 +50,24 @@ def read_reply(endpoint: Endpoint, body: bytes) -> Reply:
     return relay_openai.read_reply(body)
 
 
-def usage_in_tail(tail: bytes) -> Usage | None:
-    """Usage from the end of an answer that is too long to keep: the last `"usage"` object in it."""
-    start = tail.rfind(b'"usage"')
+_USAGES: dict[Family, tuple[bytes, Callable[[bytes], Usage | None]]] = {
+    Family.OPENAI: (b'"usage"', read_usage),
+    Family.ANTHROPIC: (b'"usage"', anthropic.read_usage),
+    Family.GEMINI: (b'"usageMetadata"', gemini.read_usage),
+}
+"""Where each family's answers report usage, and how it is read."""
+
+
+def usage_in_tail(family: Family, tail: bytes) -> Usage | None:
+    """Usage from the end of an answer that is too long to keep: the last such object in it."""
+    name, read = _USAGES[family]
+    start = tail.rfind(name)
     if start < 0:
         return None
     opening = tail.find(b"{", start)
     closing = opening
     while opening >= 0 and (closing := tail.find(b"}", closing + 1)) >= 0:
-        usage = read_usage(tail[opening : closing + 1])
+        usage = read(tail[opening : closing + 1])
         if usage is not None:
             return usage
     return None

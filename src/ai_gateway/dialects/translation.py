@@ -265,7 +265,7 @@ class TranslatedStream(_Meter):
                 self.failure = event.error
                 break
             self.see(event)
-            if not self._several and getattr(event, "choice", 0):
+            if not (self._several or isinstance(event, Start | UsageReport)) and event.choice:
                 continue
             if self._names and isinstance(event, ToolCallStart):
                 event = msgspec.structs.replace(event, name=self._names.get(event.name, event.name))

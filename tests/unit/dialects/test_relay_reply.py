@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ai_gateway.dialects.endpoints import CHAT, PLAIN, RESPONSES, Endpoint
+from ai_gateway.dialects.endpoints import CHAT, PLAIN, RESPONSES, Endpoint, Family
 from ai_gateway.dialects.relay_answer import read_reply, stream_relay, usage_in_tail
 from ai_gateway.dialects.relay_stream import StreamRelay
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError
@@ -251,5 +251,21 @@ def test_an_odd_answer_is_not(body: bytes) -> None:
     ],
 )
 def test_usage_in_the_tail_of_a_long_answer(tail: bytes, tokens: int | None) -> None:
-    usage = usage_in_tail(tail)
+    usage = usage_in_tail(Family.OPENAI, tail)
     assert (usage.total_input if usage else None) == tokens
+
+
+@pytest.mark.parametrize(
+    ("family", "tail"),
+    [
+        (Family.ANTHROPIC, b'"stop_reason":"end_turn","usage":{"input_tokens":4,"output_tokens":2}}'),
+        (
+            Family.GEMINI,
+            b'AA"}}]}}],"usageMetadata":{"promptTokenCount":4,"details":[{"tokenCount":4}]},"modelVersion":"g"}',
+        ),
+    ],
+)
+def test_every_family_reports_usage_in_its_own_way(family: Family, tail: bytes) -> None:
+    usage = usage_in_tail(family, tail)
+    assert usage is not None
+    assert usage.total_input == 4
