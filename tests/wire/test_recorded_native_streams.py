@@ -8,6 +8,7 @@ import pytest
 
 from ai_gateway.core.answer import collect
 from ai_gateway.core.chat import DialectName
+from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.endpoints import MESSAGES, STREAM_GENERATE_CONTENT, Endpoint
 from ai_gateway.dialects.relay_answer import read_reply, stream_relay
 from ai_gateway.dialects.relay_request import RelayRequest
@@ -29,6 +30,12 @@ def endpoint_of(cassette: Cassette) -> Endpoint:
     name = dialect_of(cassette)
     assert name is not None
     return ENDPOINTS[name]
+
+
+def counts(usage: Usage | None) -> tuple[int, ...]:
+    if usage is None:  # a prompt that was blocked
+        return ()
+    return usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning
 
 
 def passed(watcher: StreamRelay, wire: bytes, size: int) -> bytes:
@@ -55,7 +62,7 @@ def test_a_stream_passes_and_is_measured(cassette: Cassette) -> None:
             b"data: [DONE]",
             b"event: data\ndata: [DONE]",
         )  # nothing after the last word counts
-        assert watcher.usage == usage
+        assert counts(watcher.usage) == counts(usage)
 
 
 @pytest.mark.parametrize("cassette", cassette_params(lambda one: native(one) and is_stream(one)))
@@ -75,7 +82,7 @@ def test_an_answer_is_measured(cassette: Cassette) -> None:
     except UpstreamError:
         return
     reply = read_reply(endpoint_of(cassette), body)
-    assert reply.usage == said.usage
+    assert counts(reply.usage) == counts(said.usage)
     assert reply.model == said.start.model
     assert reply.tools_used == any(choice.tool_calls for choice in said.choices)
 
