@@ -25,10 +25,11 @@ from ai_gateway.core.chat import (
     ToolResult,
     Video,
 )
-from ai_gateway.core.events import Extension, Finish, FinishReason
+from ai_gateway.core.events import Finish, FinishReason
 from ai_gateway.core.signature import Signature, wrap
+from ai_gateway.core.tool_arguments import as_object
 
-__all__ = ["Json", "arguments_of", "blocks_of", "citation_of", "own_citation", "reason_of", "unslotted"]
+__all__ = ["Json", "blocks_of", "citation_of", "own_citation", "reason_of"]
 
 Json = dict[str, object]
 _ME = DialectName.ANTHROPIC
@@ -56,15 +57,6 @@ def reason_of(finish: Finish | None, *, called: bool, refused: bool) -> Json:
     if reason == "stop_sequence" and sequence is None:
         reason = "end_turn"  # SDKs read the sequence of such an answer
     return {"stop_reason": reason, "stop_sequence": sequence}
-
-
-def arguments_of(call: ToolCall) -> msgspec.Raw:
-    """`input` must be an object: what the model wrote otherwise stands in it as text, under `_raw`."""
-    try:
-        msgspec.json.decode(call.arguments, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return msgspec.Raw(msgspec.json.encode({"_raw": call.arguments}))
-    return msgspec.Raw(call.arguments.encode())
 
 
 def signature_block(signature: Signature) -> Json:
@@ -142,7 +134,7 @@ def _call(part: ToolCall) -> list[Json | msgspec.Raw]:
             "type": "tool_use",
             "id": part.id,
             "name": part.name,
-            "input": arguments_of(part),
+            "input": as_object(part.arguments),
             **(part.extra if part.extra and _is_own(part.extra) else {}),
         }
     )
@@ -151,21 +143,3 @@ def _call(part: ToolCall) -> list[Json | msgspec.Raw]:
 
 def _is_own(extra: dict[str, msgspec.Raw]) -> bool:
     return "caller" in extra
-
-
-def unslotted(extensions: list[Extension], parts: list[Part]) -> Json:
-    """The extension slot: what only other dialects know, by dialect and name."""
-    found: dict[str, dict[str, object]] = {}
-    for extension in extensions:
-        if extension.dialect is not _ME:
-            found.setdefault(extension.dialect.value, {})[extension.name] = extension.raw
-    for part in parts:
-        if isinstance(part, Opaque) and part.dialect is not _ME:
-            row = found.setdefault(part.dialect.value, {}).setdefault(part.kind, [])
-            assert isinstance(row, list)
-            row.append(part.raw)
-        elif isinstance(part, Image | Audio | Video | Document):
-            row = found.setdefault("media", {}).setdefault(type(part).__name__.lower(), [])
-            assert isinstance(row, list)
-            row.append(msgspec.Raw(msgspec.json.encode(part)))
-    return {"extensions": found} if found else {}

@@ -26,10 +26,10 @@ from ai_gateway.core.events import (
     UsageReport,
 )
 from ai_gateway.core.signature import Signature
-from ai_gateway.core.sse import SseFramer, events
 from ai_gateway.dialects.anthropic.errors import reported
 from ai_gateway.dialects.anthropic.format_tool import FORMAT_TOOL
 from ai_gateway.dialects.anthropic.usage import read_usage
+from ai_gateway.dialects.event_decoder import BROKEN, EventDecoder
 from ai_gateway.dialects.interface import StreamDecoder
 from ai_gateway.errors import UpstreamProtocolError
 from ai_gateway.providers import Provider
@@ -38,7 +38,6 @@ __all__ = ["decode_response", "stream_decoder"]
 
 _ME = DialectName.ANTHROPIC
 _EMPTY = msgspec.Raw(b"")
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _REASONS = {
     "end_turn": FinishReason.STOP,
     "max_tokens": FinishReason.LENGTH,
@@ -137,7 +136,7 @@ def decode_response(body: bytes) -> list[Event]:
             reader.close(index, out)
         reader.finish(message.stop_reason, message.stop_sequence, None, out)
         reader.count(message.usage, out)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise UpstreamProtocolError(f"the upstream's answer is not a message: {error}") from error
     return out
 
@@ -152,42 +151,17 @@ def stream_decoder(provider: Provider) -> StreamDecoder:
     return _StreamDecoder()
 
 
-class _StreamDecoder:
+class _StreamDecoder(EventDecoder):
     """Events of a streamed message."""
 
-    __slots__ = ("_framer", "_reader", "done")
+    __slots__ = ("_reader",)
 
     def __init__(self) -> None:
-        self._framer = SseFramer()
+        super().__init__()
         self._reader = _Reader()
-        self.done = False
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        out: list[Event] = []
-        block = self._framer.feed(chunk)
-        if block:
-            self._take_block(block, out)
-        return out
-
-    def finish(self) -> list[Event]:
-        out: list[Event] = []
-        self._take_block(self._framer.finish(), out)
-        if not self.done:
-            raise UpstreamProtocolError("the upstream's stream stopped before its end")
-        return out
-
-    def _take_block(self, block: bytes, out: list[Event]) -> None:
-        for _, data in events(block):
-            if self.done:
-                return
-            if not data or data == b"[DONE]":
-                continue
-            try:
-                self._take(data, _event.decode(data), out)
-            except _BROKEN as error:
-                raise UpstreamProtocolError(f"the upstream sent an event that is broken: {error}") from error
-
-    def _take(self, data: bytes, event: _Event, out: list[Event]) -> None:
+    def _take(self, data: bytes, out: list[Event]) -> None:
+        event = _event.decode(data)
         reader = self._reader
         match event.type:
             case "content_block_delta":

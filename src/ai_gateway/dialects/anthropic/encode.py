@@ -8,10 +8,11 @@ from __future__ import annotations
 import msgspec
 
 from ai_gateway.core.answer import Answer, Choice
-from ai_gateway.core.chat import Refusal
+from ai_gateway.core.chat import DialectName, Refusal
 from ai_gateway.core.events import Finish
-from ai_gateway.dialects.anthropic.blocks import Json, blocks_of, reason_of, unslotted
+from ai_gateway.dialects.anthropic.blocks import Json, blocks_of, reason_of
 from ai_gateway.dialects.anthropic.usage import encode_usage
+from ai_gateway.dialects.extension_slot import extension_slot
 from ai_gateway.dialects.interface import AnswerContext
 
 __all__ = ["encode_response", "message_id"]
@@ -41,5 +42,5 @@ def encode_response(answer: Answer, context: AnswerContext) -> bytes:
         ),
         "usage": encode_usage(answer.usage),
     }
-    message |= unslotted(list(choice.extensions), list(choice.parts))
+    message |= extension_slot(DialectName.ANTHROPIC, choice.extensions, choice.parts)
     return msgspec.json.encode(message)

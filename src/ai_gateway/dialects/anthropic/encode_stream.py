@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ai_gateway.core.chat import Part
+from ai_gateway.core.chat import DialectName, Part
 from ai_gateway.core.events import (
     CitationAdded,
     Event,
@@ -37,11 +37,11 @@ from ai_gateway.dialects.anthropic.blocks import (
     own_citation,
     reason_of,
     signature_block,
-    unslotted,
 )
 from ai_gateway.dialects.anthropic.encode import message_id
 from ai_gateway.dialects.anthropic.errors import error_body
 from ai_gateway.dialects.anthropic.usage import encode_usage
+from ai_gateway.dialects.extension_slot import extension_slot
 from ai_gateway.dialects.interface import AnswerContext, StreamEncoder
 from ai_gateway.errors import GatewayError
 
@@ -166,7 +166,7 @@ class _StreamEncoder:
         out += self._next() + self._close()
         delta = reason_of(self._finish, called=self._called, refused=self._refused)
         body: Json = {"type": "message_delta", "delta": delta, "usage": encode_usage(self._usage)}
-        body |= unslotted(self._extensions, self._parts)
+        body |= extension_slot(DialectName.ANTHROPIC, self._extensions, self._parts)
         return out + _event(body) + _event({"type": "message_stop"})
 
     def error_event(self, error: GatewayError) -> bytes:

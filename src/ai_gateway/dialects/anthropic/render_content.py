@@ -34,6 +34,7 @@ from ai_gateway.core.chat import (
     Url,
     Video,
 )
+from ai_gateway.core.tool_arguments import as_object
 from ai_gateway.errors import BadRequest
 
 __all__ = ["Blocks", "Json"]
@@ -104,7 +105,12 @@ class Blocks:
         return [self._with(block, None, part.extra)]
 
     def _call(self, part: ToolCall) -> Json:
-        block: Json = {"type": "tool_use", "id": fitted_id(part.id), "name": part.name, "input": _input(part)}
+        block: Json = {
+            "type": "tool_use",
+            "id": fitted_id(part.id),
+            "name": part.name,
+            "input": as_object(part.arguments),
+        }
         return self._with(block, part.cache, part.extra)
 
     def _result(self, part: ToolResult, where: str) -> Json:
@@ -212,12 +218,3 @@ def fitted_id(identifier: str) -> str:
         return identifier
     digest = hashlib.sha256(identifier.encode("utf-8", "surrogatepass")).hexdigest()[:24]
     return f"toolu_{digest}"
-
-
-def _input(part: ToolCall) -> msgspec.Raw:
-    """`input` must be an object: broken JSON goes back as text, under `_raw`, as it came out."""
-    try:
-        msgspec.json.decode(part.arguments or "{}", type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return msgspec.Raw(msgspec.json.encode({"_raw": part.arguments}))
-    return msgspec.Raw((part.arguments or "{}").encode())

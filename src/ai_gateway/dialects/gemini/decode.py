@@ -10,7 +10,7 @@ import msgspec
 
 from ai_gateway.core.chat import DialectName
 from ai_gateway.core.events import Event, Extension, Failed, Finish, FinishReason, Start, UsageReport
-from ai_gateway.core.sse import SseFramer, events
+from ai_gateway.dialects.event_decoder import BROKEN, EventDecoder
 from ai_gateway.dialects.gemini.decode_candidate import CandidateReader
 from ai_gateway.dialects.gemini.errors import reported
 from ai_gateway.dialects.gemini.usage import read_usage
@@ -22,7 +22,6 @@ from ai_gateway.providers import Provider
 __all__ = ["decode_response", "stream_decoder"]
 
 _ME = DialectName.GEMINI
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _chunk = msgspec.json.Decoder(Chunk)
 _chunks = msgspec.json.Decoder(Chunk | list[Chunk])
 
@@ -36,7 +35,7 @@ def decode_response(body: bytes) -> list[Event]:
     """
     try:
         found = _chunks.decode(body)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise UpstreamProtocolError(f"the upstream's answer is not what it should be: {error}") from error
     reader = _Reader()
     out: list[Event] = []
@@ -52,50 +51,28 @@ def stream_decoder(provider: Provider) -> StreamDecoder:
     return _StreamDecoder()
 
 
-class _StreamDecoder:
+class _StreamDecoder(EventDecoder):
     """There is no terminator: an answer is whole once every candidate has finished and the body has ended;
     usage may still come after the finish."""
 
-    __slots__ = ("_framer", "_reader", "done")
+    __slots__ = ("_reader",)
 
     def __init__(self) -> None:
-        self._framer = SseFramer()
+        super().__init__()
         self._reader = _Reader()
-        self.done = False
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        out: list[Event] = []
-        block = self._framer.feed(chunk)
-        if block:
-            self._take_block(block, out)
-        return out
-
-    def finish(self) -> list[Event]:
-        out: list[Event] = []
-        self._take_block(self._framer.finish(), out)
-        if self.done:
-            return out
-        if not self._reader.finished:
-            raise UpstreamProtocolError("the upstream's stream stopped before its end")
-        self._reader.close(out)
-        self.done = True
-        return out
-
-    def _take_block(self, block: bytes, out: list[Event]) -> None:
-        for _, data in events(block):
-            if self.done:
-                return
-            if not data or data == b"[DONE]":
-                continue
-            try:
-                chunk = _chunk.decode(data)
-            except _BROKEN as error:
-                raise UpstreamProtocolError(f"the upstream sent an event that is broken: {error}") from error
-            if chunk.error is not EMPTY:
-                out.append(Failed(reported(data)))
-                self.done = True
-                return
+    def _take(self, data: bytes, out: list[Event]) -> None:
+        chunk = _chunk.decode(data)
+        if chunk.error is not EMPTY:
+            out.append(Failed(reported(data)))
+            self.done = True
+        else:
             self._reader.take(chunk, out)
+
+    def _close(self, out: list[Event]) -> None:
+        if self._reader.finished:
+            self._reader.close(out)
+            self.done = True
 
 
 class _Reader:

@@ -31,6 +31,7 @@ from ai_gateway.core.chat import (
 )
 from ai_gateway.core.events import Extension, Finish, FinishReason, TokenLogprob
 from ai_gateway.core.signature import Signature, wrap
+from ai_gateway.core.tool_arguments import as_object
 
 __all__ = [
     "Json",
@@ -136,14 +137,7 @@ def _medium(source: Source) -> list[Json | msgspec.Raw]:
 
 
 def call_parts(call: ToolCall) -> list[Json | msgspec.Raw]:
-    """`args` must be an object: what the model wrote otherwise stands in it as text, under `_raw`."""
-    arguments: msgspec.Raw | Json
-    try:
-        msgspec.json.decode(call.arguments, type=dict[str, msgspec.Raw])
-        arguments = msgspec.Raw(call.arguments.encode())
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        arguments = {"_raw": call.arguments}
-    row: Json = {"functionCall": {"id": call.id, "name": call.name, "args": arguments}}
+    row: Json = {"functionCall": {"id": call.id, "name": call.name, "args": as_object(call.arguments)}}
     if call.signature is not None:
         row["thoughtSignature"] = wrap(call.signature, _ME.value)
     return [row]

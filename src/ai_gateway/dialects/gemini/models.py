@@ -31,6 +31,7 @@ _FAMILIES: dict[str, Gemini] = {
     "gemini-": _THIRD,  # one that is newer than this table
     "gemini-1": Gemini(),
     "gemini-2.0": Gemini(),
+    "gemini-2.5-": Gemini(budgets=(512, 24_576)),  # what all of them take
     "gemini-2.5-pro": Gemini(budgets=(128, 32_768)),
     "gemini-2.5-flash": Gemini(budgets=(1, 24_576), can_be_off=True),
     "gemini-2.5-flash-lite": Gemini(budgets=(512, 24_576), can_be_off=True),

@@ -3,10 +3,12 @@
 Sources: Gemini API reference, "Generating content", "Caching" (`Content`, `Part`, `Tool`, `ToolConfig`);
 docs, "Thinking", "Structured outputs". The API takes every member in camelCase and in snake_case.
 
-The same request comes out again when it is rendered for Gemini, but for: snake_case, null, and lone objects
-where lists are meant; `parameters` and `responseSchema`, which come out as JSON Schema; functions and hosted
-tools of one `tools` element, which come out in several; a function's response of `{"output": TEXT}`, which
-comes out as `{"result": TEXT}`.
+The same request comes out again when it is rendered for Gemini, but for: snake_case, null, empty objects,
+and lone objects where lists are meant; the role of the system instruction, which has no meaning; `thought:
+false`; thinking levels, which come out in lower case; Base64, which comes out in its standard alphabet;
+`parameters` and `responseSchema`, which come out as JSON Schema; functions and hosted tools of one `tools`
+element, which come out in several; a function's response of `{"output": TEXT}`, which comes out as
+`{"result": TEXT}`.
 """
 
 from __future__ import annotations
@@ -80,6 +82,17 @@ _FORMAT = (
     ("responseMimeType", "response_mime_type"),
     ("responseSchema", "response_schema"),
     ("responseJsonSchema", "response_json_schema", "_responseJsonSchema"),
+)
+_ALLOWED = ("allowedFunctionNames", "allowed_function_names")
+_THINKING = frozenset(
+    {
+        "thinkingBudget",
+        "thinking_budget",
+        "thinkingLevel",
+        "thinking_level",
+        "includeThoughts",
+        "include_thoughts",
+    }
 )
 _FUNCTION = frozenset({"name", "description", "parameters", "parametersJsonSchema", "parameters_json_schema"})
 _MODES: dict[str, Literal["auto", "none", "required"]] = {
@@ -203,14 +216,14 @@ def _tool_choice(node: Node | None, extra: Extra) -> ToolChoice | None:
     calling = node.node(*names)
     if calling is None:
         return None
+    kept: Extra = dict(calling.rest(("mode", *_ALLOWED)) or {})
     word = (calling.text("mode") or "AUTO").upper()
     mode = _MODES.get(word)
     if mode is None:
         raise calling.wrong("mode", "'AUTO', 'ANY', 'NONE' or 'VALIDATED'")
-    allowed = calling.texts("allowedFunctionNames", "allowed_function_names") or ()
-    # VALIDATED asks for calls that keep to their schemas: what other providers do by themselves.
-    kept: Extra | None = {"mode": msgspec.Raw(b'"VALIDATED"')} if word == "VALIDATED" else None
-    return ToolChoice(mode=mode, names=tuple(allowed), extra=kept)
+    if word == "VALIDATED":  # calls that keep to their schemas: what other providers do by themselves
+        kept["mode"] = msgspec.Raw(b'"VALIDATED"')
+    return ToolChoice(mode=mode, names=tuple(calling.texts(*_ALLOWED) or ()), extra=kept or None)
 
 
 def _output_format(config: Node, extra: Extra) -> OutputFormat | None:
@@ -242,4 +255,5 @@ def _reasoning(node: Node | None) -> Reasoning | None:
         budget_tokens=budget if budget is not None and budget >= 0 else None,
         adaptive=budget is not None and budget < 0,
         visible=node.boolean("includeThoughts", "include_thoughts"),
+        extra=node.rest(_THINKING),
     )

@@ -48,6 +48,7 @@ _KNOWN = {
     "functionResponse": ("functionResponse", "function_response"),
 }
 _COMMON = ("thought", *_SIGNATURE)
+_MEDIUM = ("mimeType", "mime_type")
 _BY_ENDING = {
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -88,26 +89,29 @@ class ContentReader:
         kind = next((name for name, names in _KNOWN.items() if node.raw_of(*names) is not None), None)
         value = node.text(*_SIGNATURE)
         signature = unwrap(value, _ME.value) if value else None
-        if kind == "text" or (kind is None and value):
+        if kind is None:
+            return self._other(node, signature)
+        if kind == "text":
             part = self._text(node, signature)
             return [] if isinstance(part, Text) and not (part.text or value or part.extra) else [part]
-        if kind is None:
-            return self._other(node)
-        extra = node.rest((*_KNOWN[kind], *_COMMON))
         inner = node.need_node(*_KNOWN[kind])
+        if kind == "functionCall":
+            return self._call(inner, signature, node.rest((*_KNOWN[kind], *_COMMON)))
+        extra = _extra_of(node, kind)
         match kind:
             case "inlineData":
                 return [self._inline(inner, extra)]
             case "fileData":
                 return [self._file(inner, extra)]
-            case "functionCall":
-                return self._call(inner, signature, extra)
             case _:
                 return [self._response(inner, extra)]
 
-    def _other(self, node: Node) -> list[Part]:
-        kind = next((name for name in node.members if name not in _COMMON), None)
-        return [] if kind is None else [Opaque(_ME, kind, msgspec.Raw(bytes(node.raw)))]
+    def _other(self, node: Node, signature: Signature | None) -> list[Part]:
+        """A kind of part that only Gemini has, signed or not; or a bare signature, or nothing."""
+        kind = next(iter(node.rest(_COMMON) or ()), None)
+        if kind is not None:
+            return [Opaque(_ME, kind, msgspec.Raw(bytes(node.raw)))]
+        return [] if signature is None else [self._text(node, signature)]
 
     def _text(self, node: Node, signature: Signature | None) -> Part:
         text = node.text("text") or ""
@@ -120,19 +124,20 @@ class ContentReader:
 
     def _inline(self, node: Node, extra: Extra | None) -> Part:
         media_type = node.need_text("mimeType", "mime_type")
-        name = node.text("displayName", "display_name")
-        return _medium(media_type, Data(media_type, _standard(node.need_text("data"))), name, extra)
+        data = Data(media_type, _standard(node.need_text("data")))
+        return _medium(media_type, data, _within("inlineData", node, ("data", *_MEDIUM), extra), node)
 
     def _file(self, node: Node, extra: Extra | None) -> Part:
         uri = node.need_text("fileUri", "file_uri")
         media_type = node.text("mimeType", "mime_type") or _guess(uri)
+        extra = _within("fileData", node, ("fileUri", "file_uri", *_MEDIUM), extra)
         if "youtube.com/" in uri or "youtu.be/" in uri:
-            return Video(Url(uri, media_type), extra=extra)
+            return _medium("video/*", Url(uri, media_type), extra, node)
         own = "/files/" in uri and "generativelanguage" in uri
         source: Source = (
             FileId(uri, _ME, media_type) if own or not uri.startswith("http") else Url(uri, media_type)
         )
-        return _medium(media_type or "application/octet-stream", source, None, extra)
+        return _medium(media_type or "application/octet-stream", source, extra, node)
 
     def _call(self, node: Node, signature: Signature | None, extra: Extra | None) -> list[Part]:
         name = node.need_text("name")
@@ -140,21 +145,22 @@ class ContentReader:
         self._calls += 1
         self._unanswered[name].append(identifier)
         arguments = node.node("args")
-        more = dict(extra or {}) | dict(node.rest(("name", "id", "args")) or {})
+        more = _within("functionCall", node, ("name", "id", "args"), extra)
         call = ToolCall(
             identifier,
             name,
             "{}" if arguments is None else bytes(arguments.raw).decode(),
             signature=None if signature is None else msgspec.structs.replace(signature, kind="tool_call"),
-            extra=more or None,
+            extra=more,
         )
         if signature is not None and signature.dialect != _ME.value and signature.kind != "tool_call":
-            return [Thinking(signature=signature), msgspec.structs.replace(call, signature=None)]
+            thinking = Thinking(signature=signature, redacted=signature.kind == "redacted")
+            return [thinking, msgspec.structs.replace(call, signature=None)]
         return [call]
 
     def _response(self, node: Node, extra: Extra | None) -> ToolResult:
         name = node.need_text("name")
-        identifier = node.text("id")
+        identifier = node.text("id") or None
         waiting = self._unanswered[name]
         if identifier is None:
             identifier = waiting.popleft() if waiting else f"{MADE_UP}{self._calls}_{name}"
@@ -162,8 +168,8 @@ class ContentReader:
             waiting.remove(identifier)
         content, is_error = _result(node)
         content += [part for row in node.nodes("parts") for part in self._result_part(row)]
-        more = dict(extra or {}) | dict(node.rest(("name", "id", "response", "parts")) or {})
-        return ToolResult(identifier, tuple(content), name=name, is_error=is_error, extra=more or None)
+        more = _within("functionResponse", node, ("name", "id", "response", "parts"), extra)
+        return ToolResult(identifier, tuple(content), name=name, is_error=is_error, extra=more)
 
     def _result_part(self, node: Node) -> list[ResultPart]:
         return [
@@ -187,7 +193,20 @@ def _result(node: Node) -> tuple[list[ResultPart], bool | None]:
     return [Text(bytes(response.raw).decode())], None
 
 
-def _medium(media_type: str, source: Source, name: str | None, extra: Extra | None) -> Part:
+def _extra_of(node: Node, kind: str) -> Extra | None:
+    """What stands beside the medium or response: its signature and that it is a thought, too (the models that
+    draw sign their pictures), since only calls, text and thinking have places for them."""
+    known = _KNOWN[kind] if node.boolean("thought") else (*_KNOWN[kind], "thought")
+    return node.rest(known)
+
+
+def _within(kind: str, node: Node, known: tuple[str, ...], extra: Extra | None) -> Extra | None:
+    """`extra`, and what stands inside the object `kind`: named by its path, so that it goes back there."""
+    more = dict(extra or {}) | {f"{kind}.{name}": raw for name, raw in (node.rest(known) or {}).items()}
+    return more or None
+
+
+def _medium(media_type: str, source: Source, extra: Extra | None, node: Node) -> Part:
     family = media_type.partition("/")[0]
     if family == "image":
         return Image(source, extra=extra)
@@ -195,7 +214,9 @@ def _medium(media_type: str, source: Source, name: str | None, extra: Extra | No
         return Audio(source, extra=extra)
     if family == "video":
         return Video(source, extra=extra)
-    return Document(source, name=name, extra=extra)
+    names = ("displayName", "display_name")
+    rest = {path: raw for path, raw in (extra or {}).items() if path.rpartition(".")[2] not in names}
+    return Document(source, name=node.text(*names), extra=rest or None)
 
 
 def _guess(uri: str) -> str | None:

@@ -6,11 +6,26 @@ Sources: Gemini API reference, "Generating content" (`GenerateContentRequest`, `
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import msgspec
 
-from ai_gateway.core.chat import ChatRequest, DialectName, OutputFormat, Reasoning, Role, Tool
+from ai_gateway.core.chat import (
+    ChatRequest,
+    DialectName,
+    Extra,
+    Message,
+    OutputFormat,
+    Part,
+    Reasoning,
+    Role,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
 from ai_gateway.core.reasoning import budget_of, effort_of, is_off
 from ai_gateway.dialects.gemini.models import gemini
 from ai_gateway.dialects.gemini.render_content import Json, PartWriter
@@ -22,6 +37,8 @@ __all__ = ["render_request"]
 
 _ME = DialectName.GEMINI
 _MAX_STOPS = 5
+_INT32 = (-(2**31), 2**31 - 1)
+"""Of `seed`: the API's type for it. Callers of other dialects may send more."""
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 _RISING = ("minimal", "low", "medium", "high", "xhigh", "max")
 _FREE_TEXT: Json = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
@@ -57,11 +74,12 @@ def render_request(request: ChatRequest, target: Target) -> Rendered:
 class _Turn:
     """Neighbours of one role."""
 
-    __slots__ = ("role", "rows")
+    __slots__ = ("extra", "role", "rows")
 
-    def __init__(self, role: str, rows: list[Json | msgspec.Raw]) -> None:
+    def __init__(self, role: str, rows: list[Json | msgspec.Raw], extra: Extra | None) -> None:
         self.role = role
         self.rows = rows
+        self.extra = extra
 
 
 class _Writer:
@@ -92,7 +110,8 @@ class _Writer:
     def _write_contents(self, body: Json) -> None:
         system: list[Json | msgspec.Raw] = []
         turns: list[_Turn] = []
-        for index, message in enumerate(self.request.messages):
+        messages = self.request.messages if self.own else tuple(_answered_in_order(self.request.messages))
+        for index, message in enumerate(messages):
             rows = self.parts.of(message, f"contents[{index}]")
             if message.name is not None:
                 self.dropped.append("messages.name")
@@ -103,13 +122,17 @@ class _Writer:
             if turns and turns[-1].role == role and not self.own:
                 turns[-1].rows += rows
             elif rows or self.own:
-                turns.append(_Turn(role, rows))
+                turns.append(_Turn(role, rows, message.extra if self.own else None))
+            if message.extra and not self.own:
+                self.dropped += [f"messages.{name}" for name in message.extra]
         if not turns:
             raise BadRequest("there must be a message beside the system instructions", param="messages")
         system += [{"text": order} for order in self._orders]
         if system:
             body["systemInstruction"] = {"parts": system}
-        body["contents"] = [{"role": turn.role, "parts": self._ordered(turn)} for turn in turns]
+        body["contents"] = [
+            {"role": turn.role, "parts": self._ordered(turn), **(turn.extra or {})} for turn in turns
+        ]
 
     def _ordered(self, turn: _Turn) -> list[Json | msgspec.Raw]:
         """The parts of a turn: all responses stand first, and its calls are signed."""
@@ -137,14 +160,20 @@ class _Writer:
             body["tools"] = tools
         choice = self.request.tool_choice
         if choice is not None and (functions or self.own):
-            calling: Json = {"mode": _MODES[choice.mode]}
-            if choice.extra and self.own:
-                calling |= choice.extra
-            if choice.names:
-                calling["allowedFunctionNames"] = list(choice.names)
-            body["toolConfig"] = {"functionCallingConfig": calling}
+            body["toolConfig"] = {"functionCallingConfig": self._calling(choice)}
         if self.request.parallel_tool_calls is False:
             self.dropped.append("parallel_tool_calls")
+
+    def _calling(self, choice: ToolChoice) -> Json:
+        calling: Json = {"mode": _MODES[choice.mode]}
+        if choice.extra and self.own:
+            calling |= choice.extra
+        if choice.names and (self.own or choice.mode != "none"):
+            # Names are taken with ANY and VALIDATED only; the latter lets the model answer in words, too.
+            if choice.mode == "auto" and not self.own:
+                calling["mode"] = "VALIDATED"
+            calling["allowedFunctionNames"] = list(choice.names)
+        return calling
 
     def _function(self, tool: Tool) -> Json:
         row: Json = {"name": tool.name}
@@ -197,7 +226,9 @@ class _Writer:
         request = self.request
         for name, spelled in _FIGURES:
             value = getattr(request, name)
-            if value is not None and not (value is False and not self.own):
+            if name == "seed" and value is not None and not _INT32[0] <= value <= _INT32[1]:
+                self.dropped.append("seed")
+            elif value is not None and not (value is False and not self.own):
                 config[spelled] = value
         if request.n is not None and (request.n > 1 or self.own):
             config["candidateCount"] = request.n
@@ -297,7 +328,43 @@ def _as_asked(reasoning: Reasoning) -> Json:
         thinking["thinkingBudget"] = reasoning.budget_tokens
     if reasoning.effort is not None:
         thinking["thinkingLevel"] = reasoning.effort
-    return thinking
+    return thinking | (reasoning.extra or {})
+
+
+def _answered_in_order(messages: tuple[Message, ...]) -> Iterator[Message]:
+    """Results in the order of their calls: where ids are not sent, or not looked at, it alone pairs them.
+
+    Only within a message, and within neighbours that hold nothing else (Chat Completions' `tool` messages).
+    """
+    places: dict[str, int] = {}
+    counted = 0
+    run: list[Message] = []
+    for message in messages:
+        results = [part for part in message.parts if isinstance(part, ToolResult)]
+        if results and len(results) == len(message.parts):
+            run.append(message)
+            continue
+        yield from _in_order(run, places)
+        run = []
+        for part in message.parts:
+            if isinstance(part, ToolCall):
+                places[part.id] = counted  # an id may come again in a later turn
+                counted += 1
+        yield from _in_order([message], places) if results else [message]
+    yield from _in_order(run, places)
+
+
+def _in_order(run: list[Message], places: dict[str, int]) -> list[Message]:
+    """The messages with their results sorted: those without a call last, as they came."""
+    results = [part for message in run for part in message.parts if isinstance(part, ToolResult)]
+    results.sort(key=lambda part: places.get(part.call_id, sys.maxsize))
+    waiting = iter(results)
+    return [msgspec.structs.replace(message, parts=tuple(_filled(message.parts, waiting))) for message in run]
+
+
+def _filled(parts: tuple[Part, ...], results: Iterator[ToolResult]) -> Iterator[Part]:
+    for part in parts:
+        yield next(results) if isinstance(part, ToolResult) else part
 
 
 def _responses_first(row: Json | msgspec.Raw) -> bool:

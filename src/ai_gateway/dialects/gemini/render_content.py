@@ -34,6 +34,7 @@ from ai_gateway.core.chat import (
     Video,
 )
 from ai_gateway.core.signature import Signature
+from ai_gateway.core.tool_arguments import as_object
 from ai_gateway.dialects.gemini.models import Gemini
 from ai_gateway.dialects.gemini.parse_content import MADE_UP
 from ai_gateway.errors import BadRequest
@@ -85,6 +86,8 @@ class PartWriter:
                 return [{"text": text}] if text else []
             case Image() | Document() | Audio() | Video():
                 self._note_cache(part.cache)
+                if isinstance(part, Document) and part.context:
+                    self.dropped.append("messages.context")
                 return [self._with(self._medium(part, where), part.extra)]
             case Thinking():
                 return self._thinking(part)
@@ -113,7 +116,7 @@ class PartWriter:
 
     def _call(self, part: ToolCall) -> Json:
         self._note_cache(part.cache)
-        call: Json = {"name": part.name, "args": _arguments(part)}
+        call: Json = {"name": part.name, "args": as_object(part.arguments)}
         if not part.id.startswith(MADE_UP):
             call["id"] = part.id
         return self._with(self._signed({"functionCall": call}, part.signature), part.extra)
@@ -132,7 +135,7 @@ class PartWriter:
         media = [
             row
             for index, inner in enumerate(part.content)
-            if not isinstance(inner, Text)
+            if _words(inner) is None
             for row in self._part(inner, Role.USER, f"{where}.content[{index}]")
         ]
         if media and (self._model.signed_calls or self.own):
@@ -152,27 +155,36 @@ class PartWriter:
         source: Source = part.source
         match source:
             case Data(media_type, data):
-                inline: Json = {"mimeType": media_type, "data": data}
-                if isinstance(part, Document) and part.name and self.own:
-                    inline["displayName"] = part.name
-                return {"inlineData": inline}
+                return {"inlineData": {"mimeType": media_type, "data": data, **self._name_of(part)}}
             case PlainText(text):
                 return {"text": _titled(part, text)}
             case FileId(uri, dialect, media_type):
                 if dialect is not _ME:
                     raise BadRequest("the file is another provider's: send its content", param=where)
-                return {"fileData": {"fileUri": uri, **({"mimeType": media_type} if media_type else {})}}
+                return {"fileData": _file(uri, media_type) | self._name_of(part)}
             case Url(url, media_type):
                 if not (self.own or isinstance(part, Video)):
                     raise BadRequest("Gemini takes no file by this address", param=where)
-                return {"fileData": {"fileUri": url, **({"mimeType": media_type} if media_type else {})}}
+                return {"fileData": _file(url, media_type) | self._name_of(part)}
             case _:
                 assert_never(source)
 
+    def _name_of(self, part: Image | Document | Audio | Video) -> Json:
+        """The Gemini API refuses `displayName` in places: only a caller who knows that may send it."""
+        named = isinstance(part, Document) and part.name and self.own
+        return {"displayName": part.name} if isinstance(part, Document) and named else {}
+
     def _with(self, row: Json, extra: Extra | None) -> Json:
-        if extra and self.own:
-            return row | extra
-        self.dropped += [f"messages.{name}" for name in extra or ()]
+        if not self.own:
+            self.dropped += [f"messages.{name}" for name in extra or ()]
+            return row
+        for name, raw in (extra or {}).items():
+            outer, _, inner = name.partition(".")
+            group = row.get(outer)
+            if inner and isinstance(group, dict):
+                group[inner] = raw
+            else:
+                row[name] = raw
         return row
 
     def _note_cache(self, cache: object) -> None:
@@ -186,18 +198,23 @@ def _titled(part: Image | Document | Audio | Video, text: str) -> str:
     return f"{name}\n\n{text}" if name else text
 
 
-def _arguments(part: ToolCall) -> msgspec.Raw:
-    """`args` must be an object: broken JSON goes back as text, under `_raw`."""
-    try:
-        msgspec.json.decode(part.arguments or "{}", type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return msgspec.Raw(msgspec.json.encode({"_raw": part.arguments}))
-    return msgspec.Raw((part.arguments or "{}").encode())
+def _file(uri: str, media_type: str | None) -> Json:
+    return {"fileUri": uri, **({"mimeType": media_type} if media_type else {})}
+
+
+def _words(part: ResultPart) -> str | None:
+    """The text of a part of a result. A plain document is text, too: `functionResponse.parts` hold media."""
+    if isinstance(part, Text):
+        return part.text
+    if isinstance(part, Document) and isinstance(part.source, PlainText):
+        return _titled(part, part.source.text)
+    return None
 
 
 def _response(part: ToolResult) -> msgspec.Raw | Json:
     """`response` must be an object: one that the result is already, else the text as `result` or `error`."""
-    text = "\n".join(inner.text for inner in part.content if isinstance(inner, Text))
+    said = [words for inner in part.content if (words := _words(inner)) is not None]
+    text = "\n".join(said)
     if not part.is_error and text[:1] == "{":
         try:
             msgspec.json.decode(text, type=dict[str, msgspec.Raw])
@@ -205,6 +222,6 @@ def _response(part: ToolResult) -> msgspec.Raw | Json:
             pass
         else:
             return msgspec.Raw(text.encode())
-    if not any(isinstance(inner, Text) for inner in part.content):
+    if not said:
         return {}
     return {"error" if part.is_error else "result": text}

@@ -62,6 +62,8 @@ def from_gemini(raw: msgspec.Raw, where: str) -> msgspec.Raw:
 def fit_schema(raw: msgspec.Raw, where: str) -> tuple[msgspec.Raw, tuple[str, ...]]:
     """The schema without keywords that Gemini does not know, and their names.
 
+    A subschema with `$ref` may hold nothing else but `$` keywords: the API refuses it otherwise.
+
     Raises: BadRequest where it is no schema.
     """
     schema = _opened(raw, where)
@@ -113,9 +115,13 @@ def _fit(schema: Schema, dropped: dict[str, None], depth: int) -> Schema:
     if not isinstance(schema, dict) or depth > _MAX_DEPTH:
         return schema
     fitted: dict[str, Schema] = {}
+    refers = isinstance(schema.get("$ref"), str)
     for name, value in schema.items():
-        if name == "const":
-            fitted["enum"] = [value]
+        if refers and not name.startswith("$") and name != "definitions":
+            if name not in _SAYS_NOTHING:
+                dropped[name] = None
+        elif name == "const":
+            _fit_const(value, schema, fitted, dropped)
         elif name == "allOf" and isinstance(value, list) and len(value) == 1:
             fitted |= _fit(value[0], dropped, depth + 1)
         elif name == "definitions" or name in _KNOWN:
@@ -124,6 +130,18 @@ def _fit(schema: Schema, dropped: dict[str, None], depth: int) -> Schema:
         elif name not in _SAYS_NOTHING:
             dropped[name] = None
     return fitted
+
+
+def _fit_const(value: Schema, schema: Schema, fitted: dict[str, Schema], dropped: dict[str, None]) -> None:
+    """`enum` is for strings and numbers: of another constant only the type is left."""
+    kind = {bool: "boolean", type(None): "null"}.get(type(value))
+    if kind is None and isinstance(value, str | int | float):
+        fitted["enum"] = [value]
+        return
+    if kind is not None:
+        fitted.setdefault("type", schema.get("type", kind))
+    if value is not None:
+        dropped["const"] = None
 
 
 def _fit_member(name: str, value: Schema, dropped: dict[str, None], depth: int) -> Schema:

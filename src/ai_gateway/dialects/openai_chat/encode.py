@@ -25,13 +25,13 @@ from ai_gateway.core.chat import (
 )
 from ai_gateway.core.events import ThinkingEnd
 from ai_gateway.core.signature import Signature
+from ai_gateway.core.tool_arguments import free_text
 from ai_gateway.dialects.interface import AnswerContext
 from ai_gateway.dialects.openai_chat.encode_parts import (
     Slots,
     Wire,
     annotation,
     audio_wire,
-    custom_input,
     custom_names,
     detail,
     finish_members,
@@ -164,7 +164,7 @@ class _Message:
             found: Wire = {
                 "id": call.id,
                 "type": "custom",
-                "custom": {"name": call.name, "input": custom_input(call.arguments)},
+                "custom": {"name": call.name, "input": free_text(call.arguments)},
             }
         else:
             found = {

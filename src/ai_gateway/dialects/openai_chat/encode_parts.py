@@ -30,6 +30,7 @@ from ai_gateway.core.chat import (
     Url,
     Video,
 )
+from ai_gateway.core.data_url import data_url
 from ai_gateway.core.events import Extension, Finish, FinishReason, Start, ThinkingEnd, TokenLogprob
 from ai_gateway.core.signature import Signature, wrap
 from ai_gateway.dialects.interface import AnswerContext
@@ -41,7 +42,6 @@ __all__ = [
     "annotation",
     "answer_id",
     "audio_wire",
-    "custom_input",
     "custom_names",
     "detail",
     "finish_members",
@@ -151,14 +151,6 @@ class _Input(msgspec.Struct):
 _input = msgspec.json.Decoder(_Input)
 
 
-def custom_input(arguments: str) -> str:
-    """The free text inside `{"input": TEXT}`; what a model wrote in another form goes out as it is."""
-    try:
-        return _input.decode(arguments).input
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return arguments
-
-
 # Citations.
 
 
@@ -198,8 +190,8 @@ def _is_annotation(raw: msgspec.Raw) -> bool:
 
 def _address(source: Source) -> str | None:
     match source:
-        case Data(media_type=media_type, data=data):
-            return f"data:{media_type};base64,{data}"
+        case Data():
+            return data_url(source)
         case Url(url=url):
             return url
         case PlainText(text=text):

@@ -36,6 +36,7 @@ from ai_gateway.core.events import (
     UsageReport,
 )
 from ai_gateway.core.signature import Signature
+from ai_gateway.core.tool_arguments import free_text
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.interface import AnswerContext, StreamEncoder
 from ai_gateway.dialects.openai_chat.encode_parts import (
@@ -43,7 +44,6 @@ from ai_gateway.dialects.openai_chat.encode_parts import (
     Wire,
     annotation,
     audio_wire,
-    custom_input,
     custom_names,
     detail,
     finish_members,
@@ -311,7 +311,7 @@ class ChatStreamEncoder:
         if call is None:
             return b""
         if call.pieces is not None:
-            text = custom_input("".join(call.pieces)) if call.pieces else ""
+            text = free_text("".join(call.pieces)) if call.pieces else ""
             call.pieces = []
             return self._chunk(choice, {"tool_calls": [{"index": index, "custom": {"input": text}}]})
         if call.said:

@@ -28,10 +28,11 @@ from ai_gateway.core.chat import (
     Thinking,
     ToolCall,
     ToolResult,
-    Url,
     Video,
 )
+from ai_gateway.core.data_url import source_of
 from ai_gateway.core.signature import Signature, unwrap
+from ai_gateway.core.tool_arguments import from_free_text
 from ai_gateway.dialects.openai_chat.decode_parts import Detail, details_of
 from ai_gateway.dialects.reading import Node
 
@@ -155,9 +156,9 @@ def _part(node: Node) -> Part:
         case "file":
             return _file(node)
         case "video_url":
-            return Video(_source(_url(node, kind), "video/mp4"), cache=cache_of(node))
+            return Video(source_of(_url(node, kind), "video/mp4"), cache=cache_of(node))
         case "document_url" | "file_url":
-            source = _source(_url(node, kind), "application/pdf")
+            source = source_of(_url(node, kind), "application/pdf")
             return Document(source, name=node.text("document_name", "file_name"), cache=cache_of(node))
         case "thinking":
             return Thinking(_thinking_text(node))
@@ -182,7 +183,7 @@ def _url(node: Node, name: str) -> str:
 def _image(node: Node) -> Image:
     inner = None if node.is_text("image_url") else node.need_node("image_url")
     return Image(
-        _source(_url(node, "image_url"), None),
+        source_of(_url(node, "image_url")),
         detail=None if inner is None else inner.text("detail"),
         cache=cache_of(node),
     )
@@ -192,7 +193,7 @@ def _sound(node: Node) -> Source:
     """`{"data", "format"}`, or (Mistral) an address or Base64 as it is."""
     if node.is_text("input_audio"):
         text = node.need_text("input_audio")
-        return _source(text, "audio/wav" if text.startswith("UklGR") else "audio/mpeg")
+        return source_of(text, "audio/wav" if text.startswith("UklGR") else "audio/mpeg")
     audio = node.need_node("input_audio")
     form = audio.text("format") or "wav"
     return Data("audio/mpeg" if form == "mp3" else f"audio/{form}", audio.need_text("data"))
@@ -205,21 +206,11 @@ def _file(node: Node) -> Part:
     if identifier is not None:
         source = FileId(identifier, _ME)
     else:
-        source = _source(file.need_text("file_data"), "application/pdf")
+        source = source_of(file.need_text("file_data"), "application/pdf")
     cache = cache_of(node)
     if isinstance(source, Data) and source.media_type.startswith("image/"):
         return Image(source, cache=cache)
     return Document(source, name=name, cache=cache)
-
-
-def _source(url: str, media_type: str | None) -> Source:
-    """A `data:` URL, an address, or (where `media_type` says what it would be) bare Base64."""
-    if url.startswith("data:"):
-        head, _, data = url[5:].partition(",")
-        return Data(head.partition(";")[0] or media_type or "application/octet-stream", data)
-    if media_type is None or url.startswith(("http://", "https://")):
-        return Url(url, media_type)
-    return Data(media_type, url)
 
 
 def _call(node: Node) -> ToolCall:
@@ -228,7 +219,7 @@ def _call(node: Node) -> ToolCall:
         raise node.wrong("type", "'function' or 'custom'")
     inner = node.need_node(kind)
     if kind == "custom":
-        arguments = msgspec.json.encode({"input": inner.text("input") or ""}).decode()
+        arguments = from_free_text(inner.text("input") or "")
     elif inner.raw_of("arguments") is not None and not inner.is_text("arguments"):
         arguments = bytes(inner.members["arguments"]).decode()
     else:

@@ -36,7 +36,9 @@ from ai_gateway.core.chat import (
     Url,
     Video,
 )
+from ai_gateway.core.data_url import data_url
 from ai_gateway.core.signature import wrap
+from ai_gateway.core.tool_arguments import free_text
 from ai_gateway.errors import BadRequest
 from ai_gateway.providers import Provider
 
@@ -176,7 +178,7 @@ class MessageWriter:
     def _call(self, part: ToolCall) -> Json:
         row: Json = {"id": self._id(part.id), "type": "function"}
         if part.name in self._custom:
-            row |= {"type": "custom", "custom": {"name": part.name, "input": _free_text(part.arguments)}}
+            row |= {"type": "custom", "custom": {"name": part.name, "input": free_text(part.arguments)}}
         else:
             row["function"] = {"name": part.name, "arguments": part.arguments}
         if part.signature is not None and part.signature.dialect == _ME.value:
@@ -262,8 +264,8 @@ class MessageWriter:
         match part.source:
             case Url(url=url):
                 address = url
-            case Data(media_type, data):
-                address = f"data:{media_type};base64,{data}"
+            case Data() as data:
+                address = data_url(data)
             case FileId():
                 raise BadRequest("Chat Completions takes no image by file id", param=where)
             case PlainText():
@@ -287,7 +289,7 @@ class MessageWriter:
             return {"type": "file", "file": {"file_id": source.id}}
         name = part.name if self.own else part.name or "document.pdf"
         named: Json = {} if name is None else {"filename": name}
-        address = source.url if isinstance(source, Url) else f"data:{source.media_type};base64,{source.data}"
+        address = source.url if isinstance(source, Url) else data_url(source)
         match self._provider.documents:
             case "file":
                 return {"type": "file", "file": {**named, "file_data": address}}
@@ -321,8 +323,8 @@ class MessageWriter:
         match part.source:
             case Url(url=url):
                 return {"type": "video_url", "video_url": {"url": url}}
-            case Data(media_type, data):
-                return {"type": "video_url", "video_url": {"url": f"data:{media_type};base64,{data}"}}
+            case Data() as data:
+                return {"type": "video_url", "video_url": {"url": data_url(data)}}
             case _:
                 raise BadRequest("the file is another provider's: send its content", param=where)
 
@@ -398,12 +400,3 @@ def _detail(part: Thinking, index: int) -> Json | None:
         row.pop("text", None)
         row["summary"] = part.text
     return row | extra
-
-
-def _free_text(arguments: str) -> str:
-    """The input of a custom tool, out of the canonical `{"input": TEXT}`."""
-    try:
-        found = msgspec.json.decode(arguments, type=dict[str, object]).get("input")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return arguments
-    return found if isinstance(found, str) else arguments

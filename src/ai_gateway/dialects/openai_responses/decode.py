@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from ai_gateway.core.events import Event, Failed, Finish, FinishReason, Start, TextDelta, UsageReport
-from ai_gateway.core.sse import SseFramer, events
+from ai_gateway.dialects.event_decoder import BROKEN, EventDecoder
 from ai_gateway.dialects.interface import StreamDecoder
 from ai_gateway.dialects.openai_responses.decode_items import EMPTY, ItemReader, StreamEvent
 from ai_gateway.dialects.openai_responses.errors import reported
@@ -17,8 +17,6 @@ from ai_gateway.errors import UpstreamProtocolError
 from ai_gateway.providers import Provider
 
 __all__ = ["decode_response", "stream_decoder"]
-
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Incomplete(msgspec.Struct):
@@ -56,7 +54,7 @@ def decode_response(body: bytes) -> list[Event]:
         out: list[Event] = [_start(response)]
         reader = ItemReader()
         _close(response, reader, out)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise UpstreamProtocolError(f"the upstream's answer is not a response: {error}") from error
     return out
 
@@ -65,44 +63,19 @@ def stream_decoder(provider: Provider) -> StreamDecoder:
     return _StreamDecoder()
 
 
-class _StreamDecoder:
+class _StreamDecoder(EventDecoder):
     """Events of a streamed response. Servers leave events out: what the last one holds and nobody told
     before is told then."""
 
-    __slots__ = ("_framer", "_reader", "_started", "done")
+    __slots__ = ("_reader", "_started")
 
     def __init__(self) -> None:
-        self._framer = SseFramer()
+        super().__init__()
         self._reader = ItemReader()
         self._started = False
-        self.done = False
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        out: list[Event] = []
-        block = self._framer.feed(chunk)
-        if block:
-            self._take_block(block, out)
-        return out
-
-    def finish(self) -> list[Event]:
-        out: list[Event] = []
-        self._take_block(self._framer.finish(), out)
-        if not self.done:
-            raise UpstreamProtocolError("the upstream's stream stopped before its end")
-        return out
-
-    def _take_block(self, block: bytes, out: list[Event]) -> None:
-        for _, data in events(block):
-            if self.done:
-                return
-            if not data or data == b"[DONE]":
-                continue
-            try:
-                self._take(data, _event.decode(data), out)
-            except _BROKEN as error:
-                raise UpstreamProtocolError(f"the upstream sent an event that is broken: {error}") from error
-
-    def _take(self, data: bytes, event: StreamEvent, out: list[Event]) -> None:
+    def _take(self, data: bytes, out: list[Event]) -> None:
+        event = _event.decode(data)
         kind = event.type
         if kind == "response.output_text.delta" and not event.logprobs:
             delta = event.delta

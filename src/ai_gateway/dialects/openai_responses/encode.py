@@ -9,6 +9,7 @@ import msgspec
 
 from ai_gateway.core.answer import Answer, Choice
 from ai_gateway.core.chat import DialectName, Opaque, Part, Refusal, Text, Thinking, ToolCall
+from ai_gateway.dialects.extension_slot import extension_slot
 from ai_gateway.dialects.interface import AnswerContext
 from ai_gateway.dialects.openai_responses.echo import Frame, Json, ending
 from ai_gateway.dialects.openai_responses.items import (
@@ -17,7 +18,6 @@ from ai_gateway.dialects.openai_responses.items import (
     call_item,
     logprob_rows,
     reasoning_item,
-    unslotted,
 )
 
 __all__ = ["encode_response"]
@@ -38,7 +38,7 @@ def encode_response(answer: Answer, context: AnswerContext) -> bytes:
         writer.texts[0]["logprobs"] = logprob_rows(list(choice.logprobs))
     refused = any(isinstance(part, Refusal) for part in choice.parts)
     status, reason = ending(choice.finish, refused=refused)
-    more = unslotted(list(choice.extensions), list(choice.parts))
+    more = extension_slot(_ME, choice.extensions, choice.parts)
     body = frame.write(status, writer.output, usage=answer.usage, reason=reason, more=more)
     return msgspec.json.encode(body)
 

@@ -28,7 +28,9 @@ from ai_gateway.core.events import (
     UsageReport,
 )
 from ai_gateway.core.signature import Signature
+from ai_gateway.core.tool_arguments import free_text
 from ai_gateway.core.usage import Usage
+from ai_gateway.dialects.extension_slot import extension_slot
 from ai_gateway.dialects.interface import AnswerContext, StreamEncoder
 from ai_gateway.dialects.openai_responses.echo import Frame, Json, ending
 from ai_gateway.dialects.openai_responses.errors import error_members
@@ -36,10 +38,8 @@ from ai_gateway.dialects.openai_responses.items import (
     ToolTable,
     annotation,
     call_item,
-    free_text,
     logprob_rows,
     reasoning_item,
-    unslotted,
 )
 from ai_gateway.errors import GatewayError
 
@@ -154,7 +154,7 @@ class _StreamEncoder:
         for index in list(self._calls):
             out += self._end_call(index)
         status, reason = ending(self._finish, refused=self._refused)
-        more = unslotted(self._extensions, self._parts)
+        more = extension_slot(_ME, self._extensions, self._parts)
         body = self._frame.write(status, self._output, usage=self._usage, reason=reason, more=more)
         return out + self._event(f"response.{status}", {"response": body})
 

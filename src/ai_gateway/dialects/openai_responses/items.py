@@ -8,29 +8,22 @@ from __future__ import annotations
 import msgspec
 
 from ai_gateway.core.chat import (
-    Audio,
     ChatRequest,
     Citation,
     DialectName,
-    Document,
-    Image,
-    Opaque,
-    Part,
     Tool,
-    Video,
 )
-from ai_gateway.core.events import Extension, TokenLogprob
+from ai_gateway.core.events import TokenLogprob
 from ai_gateway.core.signature import Signature, wrap
+from ai_gateway.core.tool_arguments import free_text
 
 __all__ = [
     "Json",
     "ToolTable",
     "annotation",
     "call_item",
-    "free_text",
     "logprob_rows",
     "reasoning_item",
-    "unslotted",
 ]
 
 Json = dict[str, object]
@@ -64,15 +57,6 @@ def call_item(
         return row | table.names(name) | {"input": free_text(arguments), "status": status}
     row = {"id": identifier, "type": "function_call", "status": status, "call_id": call_id}
     return row | table.names(name) | {"arguments": arguments}
-
-
-def free_text(arguments: str) -> str:
-    """The input of a custom tool, out of the canonical `{"input": TEXT}`."""
-    try:
-        found = msgspec.json.decode(arguments, type=dict[str, object]).get("input")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return arguments
-    return found if isinstance(found, str) else arguments
 
 
 def reasoning_item(identifier: str, text: str, signature: Signature | None) -> Json:
@@ -120,21 +104,3 @@ def logprob_rows(tokens: list[TokenLogprob]) -> list[Json]:
         }
         for one in tokens
     ]
-
-
-def unslotted(extensions: list[Extension], parts: list[Part]) -> Json:
-    """The extension slot: what only other dialects know, by dialect and name."""
-    found: dict[str, dict[str, object]] = {}
-    for extension in extensions:
-        if extension.dialect is not _ME:
-            found.setdefault(extension.dialect.value, {})[extension.name] = extension.raw
-    for part in parts:
-        if isinstance(part, Opaque) and part.dialect is not _ME:
-            rows = found.setdefault(part.dialect.value, {}).setdefault(part.kind, [])
-            assert isinstance(rows, list)
-            rows.append(part.raw)
-        elif isinstance(part, Image | Audio | Video | Document):
-            rows = found.setdefault("media", {}).setdefault(type(part).__name__.lower(), [])
-            assert isinstance(rows, list)
-            rows.append(msgspec.Raw(msgspec.json.encode(part)))
-    return {"extensions": found} if found else {}

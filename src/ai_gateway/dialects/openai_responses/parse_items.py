@@ -29,7 +29,9 @@ from ai_gateway.core.chat import (
     ToolResult,
     Url,
 )
+from ai_gateway.core.data_url import source_of
 from ai_gateway.core.signature import Signature, unwrap
+from ai_gateway.core.tool_arguments import from_free_text
 from ai_gateway.dialects.reading import Node
 
 __all__ = ["parse_items"]
@@ -78,8 +80,7 @@ def _item(node: Node) -> Message:
         case "function_call":
             return _said(_call(node, node.text("arguments") or "{}"))
         case "custom_tool_call":
-            free = msgspec.json.encode({"input": node.text("input") or ""}).decode()
-            return _said(_call(node, free))
+            return _said(_call(node, from_free_text(node.text("input") or "")))
         case "function_call_output" | "custom_tool_call_output":
             return Message(role=Role.USER, parts=(_result(node),))
         case "reasoning":
@@ -141,7 +142,7 @@ def _image(node: Node) -> Source:
     identifier = node.text("file_id")
     if identifier is not None:
         return FileId(identifier, _ME)
-    return _address(node.need_text("image_url"), None)
+    return source_of(node.need_text("image_url"))
 
 
 def _file(node: Node) -> Document:
@@ -154,16 +155,8 @@ def _file(node: Node) -> Document:
     elif url is not None:
         source = Url(url, "application/pdf")
     else:
-        source = _address(node.need_text("file_data"), "application/pdf")
+        source = source_of(node.need_text("file_data"), "application/pdf")
     return Document(source, name=name, extra=extra)
-
-
-def _address(url: str, plain: str | None) -> Source:
-    """A `data:` URL, an address, or (where `plain` names its type) bare Base64."""
-    if url.startswith("data:"):
-        head, _, data = url[5:].partition(",")
-        return Data(head.partition(";")[0] or "application/octet-stream", data)
-    return Url(url) if plain is None or url.startswith("http") else Data(plain, url)
 
 
 def _citation(node: Node) -> Citation:

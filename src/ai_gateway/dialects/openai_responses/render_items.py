@@ -32,6 +32,8 @@ from ai_gateway.core.chat import (
     Url,
     Video,
 )
+from ai_gateway.core.data_url import data_url
+from ai_gateway.core.tool_arguments import free_text
 from ai_gateway.errors import BadRequest
 
 __all__ = ["ItemWriter", "Json"]
@@ -117,7 +119,7 @@ class ItemWriter:
             row["namespace"] = tool.namespace
         if tool is not None and tool.custom:
             self._custom.add(part.id)
-            row |= {"type": "custom_tool_call", "input": _free_text(part.arguments)}
+            row |= {"type": "custom_tool_call", "input": free_text(part.arguments)}
         else:
             row["arguments"] = part.arguments
         return row
@@ -186,8 +188,8 @@ class ItemWriter:
         match part.source:
             case Url(url=url):
                 row["image_url"] = url
-            case Data(media_type, data):
-                row["image_url"] = f"data:{media_type};base64,{data}"
+            case Data() as data:
+                row["image_url"] = data_url(data)
             case FileId(id=identifier) as file:
                 self._check(file, where)
                 row["file_id"] = identifier
@@ -206,9 +208,9 @@ class ItemWriter:
                 return {"type": "input_text", "text": f"{part.name}\n\n{text}" if part.name else text}
             case Url(url=url):
                 row["file_url"] = url
-            case Data(media_type, data):
-                row["filename"] = part.name or _file_name(media_type)
-                row["file_data"] = f"data:{media_type};base64,{data}"
+            case Data() as data:
+                row["filename"] = part.name or _file_name(data.media_type)
+                row["file_data"] = data_url(data)
             case FileId(id=identifier) as file:
                 self._check(file, where)
                 row["file_id"] = identifier
@@ -231,15 +233,6 @@ def _flush(message: Message, content: list[Json], items: list[Json | msgspec.Raw
     item: Json = {"type": "message", "role": role, "content": list(content)}
     items.append(item | (message.extra or {}) if own else item)
     content.clear()
-
-
-def _free_text(arguments: str) -> str:
-    """The input of a custom tool, out of the canonical `{"input": TEXT}`."""
-    try:
-        found = msgspec.json.decode(arguments, type=dict[str, object]).get("input")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return arguments
-    return found if isinstance(found, str) else arguments
 
 
 def _file_name(media_type: str) -> str:
