@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.conformance.bench import Bench
+from tests.conformance.providers import PROVIDERS, ProviderKind
 from tests.conformance.report import PAGE, Results, render
+from tests.harness.gateway import GatewayProcess
+from tests.harness.upstream import Reply, ScriptedUpstream, Seen
 
 
 class Collector:
@@ -29,3 +35,19 @@ class Collector:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--conformance-report") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Collector())
+
+
+@pytest.fixture(scope="module", params=PROVIDERS.values(), ids=lambda kind: kind.name)
+def bench(request: pytest.FixtureRequest, gateway: GatewayProcess) -> Iterator[Bench]:
+    kind: ProviderKind = request.param
+
+    async def silent(seen: Seen, reply: Reply) -> None:
+        raise AssertionError("nothing is scripted")
+
+    with ScriptedUpstream(silent) as upstream:
+        client = gateway.create_client(
+            backend=kind.backend,
+            base_url=upstream.base_url.removesuffix("/v1") + kind.root,
+            backend_api_key="upstream-secret",
+        )
+        yield Bench(gateway, kind, upstream, client)

@@ -114,10 +114,9 @@ def check_told(
         assert second.signatures == [wire.SIGNATURE]
 
 
+@pytest.mark.parametrize("model", [PROVIDERS["responses"]], indirect=True, ids=["responses"])
 def test_a_need_that_a_provider_cannot_meet_is_refused(gateway: GatewayProcess, model: Model) -> None:
     """Stop sequences change where the answer ends: they are never dropped."""
-    if model.kind.name != "responses":
-        pytest.skip("this provider has stop sequences")
     way = Way(gateway, model.client.api_key, model.kind.model, False, Outcome(), stop=True)
     with pytest.raises(Exception, match="stop"):
         CALLERS["anthropic"](way)

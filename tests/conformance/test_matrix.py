@@ -2,71 +2,22 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import pytest
 
-from tests.conformance import asking, heard, told
+from tests.conformance import heard
 from tests.conformance.asking import CALLERS, Asked
-from tests.conformance.providers import PROVIDERS, ProviderKind, send
+from tests.conformance.bench import Bench
+from tests.conformance.providers import ProviderKind, send
 from tests.conformance.scenarios import ERROR, SCENARIOS, Cell, check, impossible
 from tests.conformance.wire import PIECES, Json, Said
-from tests.harness.gateway import HOST, ClientInfo, GatewayProcess
-from tests.harness.upstream import Reply, ScriptedUpstream, Seen
+from tests.harness.upstream import Reply, Seen
 
 MODES = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 BY_CALLER = pytest.mark.parametrize("caller", CALLERS)
 REFUSED = "You are going too fast: slow down"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A scripted provider and the gateway's client for it."""
-
-    gateway: GatewayProcess
-    kind: ProviderKind
-    upstream: ScriptedUpstream
-    client: ClientInfo
-
-    def ask(self, caller: str, asked: Asked, *, stream: bool) -> tuple[int, bytes]:
-        path, body = asking.request(caller, asked, self.kind.model, stream)
-        connection = http.client.HTTPConnection(HOST, self.gateway.port, timeout=30)
-        headers = {"authorization": f"Bearer {self.client.api_key}", "content-type": "application/json"}
-        try:
-            connection.request("POST", path, json.dumps(body).encode(), headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def says(self, said: Said) -> None:
-        async def answer(seen: Seen, reply: Reply) -> None:
-            await send(reply, self.kind.speak(self.kind.model, said, self.kind.streams(seen)))
-
-        self.upstream.script = answer
-
-    def told(self) -> told.Told:
-        """What the provider was told last."""
-        return told.read(self.kind.name, self.upstream.seen[-1].json)
-
-
-@pytest.fixture(scope="module", params=PROVIDERS.values(), ids=lambda kind: kind.name)
-def bench(request: pytest.FixtureRequest, gateway: GatewayProcess) -> Iterator[Bench]:
-    kind: ProviderKind = request.param
-
-    async def silent(seen: Seen, reply: Reply) -> None:
-        raise AssertionError("nothing is scripted")
-
-    with ScriptedUpstream(silent) as upstream:
-        client = gateway.create_client(
-            backend=kind.backend,
-            base_url=upstream.base_url.removesuffix("/v1") + kind.root,
-            backend_api_key="upstream-secret",
-        )
-        yield Bench(gateway, kind, upstream, client)
 
 
 @MODES

@@ -43,6 +43,8 @@ def decode_response(body: bytes) -> list[Event]:
         if chunk.error is not EMPTY:
             raise reported(b'{"error":' + bytes(chunk.error) + b"}")
         reader.take(chunk, out)
+    if not reader.told:
+        raise UpstreamProtocolError("the upstream's answer is not what it should be: nothing is in it")
     reader.close(out)
     return out
 
@@ -81,6 +83,8 @@ class _Reader:
     def __init__(self) -> None:
         self._candidates: dict[int, CandidateReader] = {}
         self._started = False
+        self.told = False
+        """Anything of an answer was there."""
         self._blocked: str | None = None
 
     @property
@@ -93,6 +97,8 @@ class _Reader:
         if not self._started:
             self._started = True
             out.append(Start(id=chunk.response_id, model=chunk.model_version))
+        raws = (chunk.usage_metadata, chunk.prompt_feedback)
+        self.told = self.told or any(raw is not EMPTY for raw in raws) or bool(chunk.candidates)
         for candidate in chunk.candidates or ():
             index = candidate.index or 0
             reader = self._candidates.get(index)

@@ -145,23 +145,23 @@ class CandidateReader:
         part = _part.decode(raw)
         index = self._index
         signature = Signature(_ME.value, part.thought_signature) if part.thought_signature else None
-        if part.thought and part.function_call is EMPTY:
+        if part.function_call is not EMPTY:
+            self._take_call(part, out)
+        elif part.text is None and self._take_opaque(raw, part, out):
+            pass  # what only Gemini knows, pictures of its thoughts among them
+        elif part.inline_data is not EMPTY:
+            self._take_inline(part, out)
+        elif part.thought:
             if part.text:
                 out.append(ThinkingDelta(part.text, index))
             if signature is not None:
                 out.append(ThinkingEnd(signature=signature, choice=index))
-        elif part.function_call is not EMPTY:
-            self._take_call(part, out)
-        elif part.inline_data is not EMPTY:
-            self._take_inline(part, out)
-        elif part.text is not None or signature is not None:
+        else:
             if part.text:
                 self._text.append(part.text)
                 out.append(TextDelta(part.text, index))
             if signature is not None:
                 out.append(PartEnd(signature=signature, choice=index))
-        else:
-            self._take_opaque(raw, out)
 
     def _take_call(self, part: Part, out: list[Event]) -> None:
         call = _call.decode(part.function_call)
@@ -193,12 +193,16 @@ class CandidateReader:
             signature = Signature(_ME.value, part.thought_signature)
             out.append(PartEnd(signature=signature, choice=self._index))
 
-    def _take_opaque(self, raw: msgspec.Raw, out: list[Event]) -> None:
+    def _take_opaque(self, raw: msgspec.Raw, part: Part, out: list[Event]) -> bool:
+        """Whether the part is one that only Gemini knows."""
+        if part.inline_data is not EMPTY and not part.thought:
+            return False
         members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         kind = next((name for name in members if name not in ("thought", "thoughtSignature")), None)
-        if kind is not None:
-            part = Opaque(_ME, kind, msgspec.Raw(bytes(raw)))
-            out.append(PartDone(part=part, choice=self._index))
+        if kind is None:
+            return False
+        out.append(PartDone(part=Opaque(_ME, kind, msgspec.Raw(bytes(raw))), choice=self._index))
+        return True
 
     def _take_logprobs(self, raw: msgspec.Raw, out: list[Event]) -> None:
         try:

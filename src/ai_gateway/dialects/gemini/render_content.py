@@ -171,8 +171,9 @@ class PartWriter:
 
     def _name_of(self, part: Image | Document | Audio | Video) -> Json:
         """The Gemini API refuses `displayName` in places: only a caller who knows that may send it."""
-        named = isinstance(part, Document) and part.name and self.own
-        return {"displayName": part.name} if isinstance(part, Document) and named else {}
+        if self.own and isinstance(part, Document) and part.name:
+            return {"displayName": part.name}
+        return {}
 
     def _with(self, row: Json, extra: Extra | None) -> Json:
         if not self.own:
