@@ -26,7 +26,7 @@ from ai_gateway.errors import BadRequest
 from ai_gateway.providers import PROVIDERS
 from scripts.dialect_probes import BASES, PROBES
 
-__all__ = ["PAGES", "Place", "places", "table", "written"]
+__all__ = ["PAGES", "PROVIDERS_PAGE", "Place", "places", "providers_written", "table", "written"]
 
 Json = dict[str, Any]
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "dialects"
@@ -35,6 +35,13 @@ PAGES: Final = {
     DialectName.OPENAI_RESPONSES: FOLDER / "openai-responses.md",
     DialectName.ANTHROPIC: FOLDER / "anthropic.md",
     DialectName.GEMINI: FOLDER / "gemini.md",
+}
+PROVIDERS_PAGE: Final = FOLDER.parent / "providers.md"
+_THINKING: Final = {
+    "effort": "`reasoning_effort`",
+    "openrouter": "`reasoning`",
+    "thinking": "`thinking`",
+    "none": "nothing",
 }
 TITLES: Final = {
     DialectName.OPENAI_CHAT: "Chat Completions",
@@ -167,15 +174,44 @@ def table(caller: DialectName) -> str:
 
 def written(caller: DialectName) -> str:
     """The page with its table up to date."""
-    page = PAGES[caller].read_text()
+    return _filled(PAGES[caller].read_text(), table(caller))
+
+
+def _filled(page: str, table: str) -> str:
     pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    fresh = f"{BEGIN}\n\n{table(caller)}\n\n{END}"
-    return pattern.sub(lambda _: fresh, page, count=1)
+    return pattern.sub(lambda _: f"{BEGIN}\n\n{table}\n\n{END}", page, count=1)
+
+
+def provider_table() -> str:
+    """What the rows of Chat Completions' providers say, in Markdown."""
+    lines = [
+        "| `backend` | output limit | told to think by | thoughts go back as | documents | images by URL |"
+    ]
+    lines.append("|---" * 6 + "|")
+    for name, row in PROVIDERS.items():
+        if row.dialects[0] is not DialectName.OPENAI_CHAT or row.builtin:
+            continue
+        cells = (
+            f"`{name}`",
+            f"`{row.output_cap}`",
+            _THINKING[row.reasoning],
+            "not" if row.reasoning_history == "none" else f"`{row.reasoning_history}`",
+            "refused" if row.documents == "none" else f"`{row.documents}`",
+            "passed on" if row.fetches_urls else "fetched by the gateway",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def providers_written() -> str:
+    """docs/providers.md with its table up to date."""
+    return _filled(PROVIDERS_PAGE.read_text(), provider_table())
 
 
 def main() -> int:
     for caller, path in PAGES.items():
         path.write_text(written(caller))
+    PROVIDERS_PAGE.write_text(providers_written())
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from scripts.dialect_probes import PROBES
-from scripts.dialect_tables import PAGES, places, written
+from scripts.dialect_tables import PAGES, PROVIDERS_PAGE, places, providers_written, written
 
 from ai_gateway.core.chat import DialectName
 from tests.conformance import report
@@ -32,6 +32,10 @@ def test_a_refusal_names_the_member(caller: DialectName) -> None:
     for target in DialectName:
         if target is not caller:
             assert all(place.refused != "" for _, place in places(caller, target))
+
+
+def test_the_table_of_providers_is_up_to_date() -> None:
+    assert PROVIDERS_PAGE.read_text() == providers_written(), "run `python -m scripts.dialect_tables`"
 
 
 def test_every_dialect_is_probed() -> None:
