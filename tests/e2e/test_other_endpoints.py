@@ -285,6 +285,7 @@ class TestModels:
             assert [model.id for model in sdk.models.list()] == ["claude-x"]
         name = {"anthropic": "x-api-key", "gemini": "x-goog-api-key"}[backend]
         assert upstream.seen[0].headers[name] == "upstream-secret"
+        assert ("anthropic-version" in upstream.seen[0].headers) == (backend == "anthropic")
 
 
 class TestFiles:

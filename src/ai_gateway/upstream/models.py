@@ -22,7 +22,12 @@ async def fetch_models(transport: Transport, upstream: Upstream, *, timeout_s: f
         UpstreamRequest(
             method="GET",
             url=upstream.models_url(),
-            headers=[*upstream.headers, ("Accept", "application/json"), ("Accept-Encoding", "identity")],
+            headers=[
+                *upstream.headers,
+                *upstream.provider.headers,
+                ("Accept", "application/json"),
+                ("Accept-Encoding", "identity"),
+            ],
             body=b"",
             timeout_s=timeout_s,
         )

@@ -92,7 +92,7 @@ def _echo(request: ChatRequest) -> Json:
         },
         "safety_identifier": request.user,
         "service_tier": request.service_tier or "default",
-        "store": request.store is not False,
+        "store": False,  # whatever was asked: a translated response is kept nowhere
         "temperature": 1.0 if request.temperature is None else request.temperature,
         "text": _text(request),
         "tool_choice": _tool_choice(request, extra.get("tool_choice")),
