@@ -36,6 +36,7 @@ TRANSLATED_ANSWER_BYTES = 64 * 1024 * 1024
 """A translated answer that does not stream is always read whole; images come in Base64."""
 ERROR_BODY_BYTES = 64 * 1024
 TAIL_BYTES = 64 * 1024
+MAX_DROPPED_CHARS = 4000
 
 
 class Call(msgspec.Struct, kw_only=True, eq=False):
@@ -298,10 +299,10 @@ def answer_headers(
     headers.append((b"x-gateway-attempts", str(record.attempts).encode()))
     headers.append((b"x-gateway-overhead-ms", str(record.overhead_ms).encode()))
     if rendered is not None and rendered.dropped:
-        headers.append((b"x-gateway-dropped", ", ".join(rendered.dropped).encode()))
+        headers.append((b"x-gateway-dropped", header_text(", ".join(rendered.dropped), MAX_DROPPED_CHARS)))
     return headers
 
 
-def header_text(text: str) -> bytes:
-    """Visible ASCII only: a model's name comes from the caller."""
-    return bytes(ord(c) if 32 <= ord(c) < 127 else ord("?") for c in text[:500])
+def header_text(text: str, limit: int = 500) -> bytes:
+    """Visible ASCII only: names of models and members come from the caller."""
+    return bytes(ord(c) if 32 <= ord(c) < 127 else ord("?") for c in text[:limit])

@@ -288,6 +288,23 @@ class TestModels:
         assert ("anthropic-version" in upstream.seen[0].headers) == (backend == "anthropic")
 
 
+class TestDropped:
+    def test_a_members_name_cannot_write_headers(self, gateway: GatewayProcess) -> None:
+        """What was dropped is named in a header, by names that come from the caller."""
+        names = {"a\r\nset-cookie: x=y": 1, "ünknown": 2, "long" * 3000: 3}
+        with (
+            client_of(gateway, "anthropic", {"/messages": CLAUDE}) as (client, _),
+            openai_sdk(gateway, client) as sdk,
+        ):
+            raw = sdk.chat.completions.with_raw_response.create(
+                model="m", messages=[{"role": "user", "content": "x"}], extra_body=names
+            )
+        assert "set-cookie" not in raw.headers
+        dropped = raw.headers["x-gateway-dropped"]
+        assert dropped.startswith("a??set-cookie: x=y, ?nknown, longlong")
+        assert len(dropped) <= 4000
+
+
 class TestFiles:
     def test_a_private_address_is_not_fetched(self, gateway: GatewayProcess) -> None:
         """Gemini takes no addresses: the gateway would have to fetch this one, and must not."""

@@ -366,3 +366,5 @@ class TestGemini:
         assert rendered("gemini", "gemini-3-flash").path == "/models/gemini-3-flash:generateContent"
         found = rendered("gemini", "tunedModels/mine", stream=True)
         assert (found.path, found.query) == ("/tunedModels/mine:streamGenerateContent", "alt=sse")
+        found = rendered("gemini", "tunedModels/../../v1/files?x")
+        assert found.path == "/tunedModels/..%2F..%2Fv1%2Ffiles%3Fx:generateContent"

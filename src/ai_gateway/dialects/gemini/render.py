@@ -61,11 +61,11 @@ def render_request(request: ChatRequest, target: Target) -> Rendered:
     writer = _Writer(request)
     body = writer.write()
     name = request.model.removeprefix("models/")
-    root = "" if name.startswith("tunedModels/") else "models/"
+    root = "tunedModels/" if name.startswith("tunedModels/") else "models/"
     action = "streamGenerateContent" if request.stream else "generateContent"
     return Rendered(
         body=msgspec.json.encode(body),
-        path=f"/{root}{quote(name, safe='-_.~/' if not root else '-_.~')}:{action}",
+        path=f"/{root}{quote(name.removeprefix(root), safe='-_.~')}:{action}",
         query="alt=sse" if request.stream else "",
         dropped=tuple(dict.fromkeys((*writer.dropped, *writer.parts.dropped))),
     )
