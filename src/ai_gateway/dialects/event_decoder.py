@@ -8,10 +8,18 @@ from ai_gateway.core.events import Event
 from ai_gateway.core.sse import SseFramer, events
 from ai_gateway.errors import UpstreamProtocolError
 
-__all__ = ["BROKEN", "EventDecoder"]
+__all__ = ["BROKEN", "EventDecoder", "absent"]
 
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on bytes that are not what they should be."""
+
+
+_NOTHING = (b"", b"null")
+
+
+def absent(raw: msgspec.Raw) -> bool:
+    """A member that was not there, or said null."""
+    return bytes(raw) in _NOTHING
 
 
 class EventDecoder:

@@ -29,7 +29,7 @@ from ai_gateway.core.signature import Signature
 from ai_gateway.dialects.anthropic.errors import reported
 from ai_gateway.dialects.anthropic.format_tool import FORMAT_TOOL
 from ai_gateway.dialects.anthropic.usage import read_usage
-from ai_gateway.dialects.event_decoder import BROKEN, EventDecoder
+from ai_gateway.dialects.event_decoder import BROKEN, EventDecoder, absent
 from ai_gateway.dialects.interface import StreamDecoder
 from ai_gateway.errors import UpstreamProtocolError
 from ai_gateway.providers import Provider
@@ -53,7 +53,7 @@ _Members = dict[str, msgspec.Raw]
 class _Block(msgspec.Struct):
     """Of any type: the members of those that have a canonical place."""
 
-    type: str = ""
+    type: str | None = None
     text: str | None = None
     thinking: str | None = None
     signature: str | None = None
@@ -65,7 +65,7 @@ class _Block(msgspec.Struct):
 
 
 class _Delta(msgspec.Struct):
-    type: str = ""
+    type: str | None = None
     text: str | None = None
     thinking: str | None = None
     signature: str | None = None
@@ -76,8 +76,8 @@ class _Delta(msgspec.Struct):
 
 
 class _Event(msgspec.Struct):
-    type: str = ""
-    index: int = 0
+    type: str | None = None
+    index: int | None = None
     message: msgspec.Raw = _EMPTY
     content_block: msgspec.Raw = _EMPTY
     delta: _Delta | None = None
@@ -142,7 +142,7 @@ def decode_response(body: bytes) -> list[Event]:
 
 
 def _failure(body: bytes, message: _Message) -> Exception:
-    if message.error is not _EMPTY or message.type == "error":
+    if not absent(message.error) or message.type == "error":
         return reported(body)
     return UpstreamProtocolError("the upstream's answer is not a message: it has no content")
 
@@ -166,15 +166,14 @@ class _StreamDecoder(EventDecoder):
         match event.type:
             case "content_block_delta":
                 if event.delta is not None:
-                    reader.grow(event.index, event.delta, data, out)
+                    reader.grow(event.index or 0, event.delta, data, out)
             case "content_block_start":
-                reader.open(event.index, bytes(event.content_block), out)
+                if not absent(event.content_block):
+                    reader.open(event.index or 0, bytes(event.content_block), out)
             case "content_block_stop":
-                reader.close(event.index, out)
+                reader.close(event.index or 0, out)
             case "message_start":
-                if event.message is not _EMPTY and not reader.started:
-                    out.append(reader.start(bytes(event.message)))
-                    reader.count(_message.decode(event.message).usage, out)
+                self._begin(event, out)
             case "message_delta":
                 self._end(data, event, out)
             case "message_stop":
@@ -185,6 +184,13 @@ class _StreamDecoder(EventDecoder):
                 self.done = True
             case _:
                 pass  # ping, and what comes one day
+
+    def _begin(self, event: _Event, out: list[Event]) -> None:
+        if self._reader.started:
+            return
+        raw = b"{}" if absent(event.message) else bytes(event.message)
+        out.append(self._reader.start(raw))
+        self._reader.count(_message.decode(raw).usage, out)
 
     def _end(self, data: bytes, event: _Event, out: list[Event]) -> None:
         delta = event.delta
@@ -229,7 +235,7 @@ class _Reader:
 
     def open(self, index: int, raw: bytes, out: list[Event]) -> None:
         block = _block.decode(raw)
-        kind = block.type
+        kind = block.type or "unknown"
         opened = self._open[index] = _Open(kind)
         match kind:
             case "text":
@@ -285,7 +291,7 @@ class _Reader:
             case "input_json_delta":
                 self._grow_input(index, delta.partial_json, out)
             case "citations_delta":
-                if delta.citation is not _EMPTY:
+                if not absent(delta.citation):
                     out.append(_cited(delta.citation))
             case _:
                 opened = self._open.get(index)

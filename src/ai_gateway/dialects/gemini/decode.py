@@ -10,7 +10,7 @@ import msgspec
 
 from ai_gateway.core.chat import DialectName
 from ai_gateway.core.events import Event, Extension, Failed, Finish, FinishReason, Start, UsageReport
-from ai_gateway.dialects.event_decoder import BROKEN, EventDecoder
+from ai_gateway.dialects.event_decoder import BROKEN, EventDecoder, absent
 from ai_gateway.dialects.gemini.decode_candidate import CandidateReader
 from ai_gateway.dialects.gemini.errors import reported
 from ai_gateway.dialects.gemini.usage import read_usage
@@ -37,12 +37,19 @@ def decode_response(body: bytes) -> list[Event]:
         found = _chunks.decode(body)
     except BROKEN as error:
         raise UpstreamProtocolError(f"the upstream's answer is not what it should be: {error}") from error
+    return _whole(found if isinstance(found, list) else [found])
+
+
+def _whole(chunks: list[Chunk]) -> list[Event]:
     reader = _Reader()
     out: list[Event] = []
-    for chunk in found if isinstance(found, list) else [found]:
-        if chunk.error is not EMPTY:
+    for chunk in chunks:
+        if not absent(chunk.error):
             raise reported(b'{"error":' + bytes(chunk.error) + b"}")
-        reader.take(chunk, out)
+        try:
+            reader.take(chunk, out)
+        except BROKEN as error:
+            raise UpstreamProtocolError(f"the upstream's answer is not what it should be: {error}") from error
     if not reader.told:
         raise UpstreamProtocolError("the upstream's answer is not what it should be: nothing is in it")
     reader.close(out)
@@ -65,7 +72,7 @@ class _StreamDecoder(EventDecoder):
 
     def _take(self, data: bytes, out: list[Event]) -> None:
         chunk = _chunk.decode(data)
-        if chunk.error is not EMPTY:
+        if not absent(chunk.error):
             out.append(Failed(reported(data)))
             self.done = True
         else:
@@ -98,14 +105,14 @@ class _Reader:
             self._started = True
             out.append(Start(id=chunk.response_id, model=chunk.model_version))
         raws = (chunk.usage_metadata, chunk.prompt_feedback)
-        self.told = self.told or any(raw is not EMPTY for raw in raws) or bool(chunk.candidates)
+        self.told = self.told or not all(map(absent, raws)) or bool(chunk.candidates)
         for candidate in chunk.candidates or ():
             index = candidate.index or 0
             reader = self._candidates.get(index)
             if reader is None:
                 reader = self._candidates[index] = CandidateReader(index, chunk.response_id or "")
             reader.take(candidate, out)
-        if chunk.prompt_feedback is not EMPTY:
+        if not absent(chunk.prompt_feedback):
             self._feedback(chunk, out)
         if chunk.usage_metadata is not EMPTY:
             usage = read_usage(chunk.usage_metadata)

@@ -28,6 +28,7 @@ from ai_gateway.core.events import (
     TopLogprob,
 )
 from ai_gateway.core.signature import Signature
+from ai_gateway.dialects.event_decoder import absent
 from ai_gateway.dialects.gemini.wire import EMPTY, Candidate, Part
 
 __all__ = ["CandidateReader"]
@@ -46,6 +47,7 @@ _REASONS = {
     "IMAGE_PROHIBITED_CONTENT": FinishReason.CONTENT_FILTER,
     "IMAGE_RECITATION": FinishReason.CONTENT_FILTER,
 }
+_ABOUT = ("thought", "thoughtSignature")
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -133,9 +135,9 @@ class CandidateReader:
                 self._take_part(raw, out)
         for name, member in _NOTES:
             raw = getattr(candidate, member)
-            if raw is not EMPTY and bytes(raw) != b"null":
+            if not absent(raw):
                 self._notes[name] = msgspec.Raw(bytes(raw))
-        if candidate.logprobs_result is not EMPTY:
+        if not absent(candidate.logprobs_result):
             self._take_logprobs(candidate.logprobs_result, out)
         if candidate.finish_reason is not None and self.reason is None:
             self.reason = str(candidate.finish_reason)
@@ -145,11 +147,11 @@ class CandidateReader:
         part = _part.decode(raw)
         index = self._index
         signature = Signature(_ME.value, part.thought_signature) if part.thought_signature else None
-        if part.function_call is not EMPTY:
+        if not absent(part.function_call):
             self._take_call(part, out)
         elif part.text is None and self._take_opaque(raw, part, out):
             pass  # what only Gemini knows, pictures of its thoughts among them
-        elif part.inline_data is not EMPTY:
+        elif not absent(part.inline_data):
             self._take_inline(part, out)
         elif part.thought:
             if part.text:
@@ -195,10 +197,10 @@ class CandidateReader:
 
     def _take_opaque(self, raw: msgspec.Raw, part: Part, out: list[Event]) -> bool:
         """Whether the part is one that only Gemini knows."""
-        if part.inline_data is not EMPTY and not part.thought:
+        if not absent(part.inline_data) and not part.thought:
             return False
         members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        kind = next((name for name in members if name not in ("thought", "thoughtSignature")), None)
+        kind = next((name for name, raw in members.items() if name not in _ABOUT and not absent(raw)), None)
         if kind is None:
             return False
         out.append(PartDone(part=Opaque(_ME, kind, msgspec.Raw(bytes(raw))), choice=self._index))

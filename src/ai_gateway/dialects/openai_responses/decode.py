@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from ai_gateway.core.events import Event, Failed, Finish, FinishReason, Start, TextDelta, UsageReport
-from ai_gateway.dialects.event_decoder import BROKEN, EventDecoder
+from ai_gateway.dialects.event_decoder import BROKEN, EventDecoder, absent
 from ai_gateway.dialects.interface import StreamDecoder
 from ai_gateway.dialects.openai_responses.decode_items import EMPTY, ItemReader, StreamEvent
 from ai_gateway.dialects.openai_responses.errors import reported
@@ -47,7 +47,7 @@ def decode_response(body: bytes) -> list[Event]:
     """
     try:
         response = _response.decode(body)
-        if bytes(response.error) not in (b"", b"null"):
+        if not absent(response.error):
             raise reported(response.error)
         if response.output is None:
             raise UpstreamProtocolError("the upstream's answer is not a response: it has no output")
@@ -88,10 +88,11 @@ class _StreamDecoder(EventDecoder):
                 self._begin(event, out)
             case "response.completed" | "response.incomplete" | "response.done":
                 self._begin(event, out)
-                _close(_response.decode(event.response), self._reader, out)
+                response = _Response() if absent(event.response) else _response.decode(event.response)
+                _close(response, self._reader, out)
                 self.done = True
             case "response.failed":
-                failed = _response.decode(event.response)
+                failed = _Response() if absent(event.response) else _response.decode(event.response)
                 out.append(Failed(reported(failed.error)))
                 self.done = True
             case "error":
@@ -101,7 +102,7 @@ class _StreamDecoder(EventDecoder):
                 self._reader.take(event, out)
 
     def _begin(self, event: StreamEvent, out: list[Event]) -> None:
-        if not self._started and event.response is not EMPTY:
+        if not self._started and not absent(event.response):
             self._started = True
             out.append(_start(_response.decode(event.response)))
 

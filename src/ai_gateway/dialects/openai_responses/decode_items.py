@@ -26,6 +26,7 @@ from ai_gateway.core.events import (
     ToolCallStart,
 )
 from ai_gateway.core.signature import Signature
+from ai_gateway.dialects.event_decoder import absent
 
 __all__ = ["EMPTY", "ItemReader", "StreamEvent"]
 
@@ -37,7 +38,7 @@ _CALLS = frozenset({"function_call", "custom_tool_call"})
 class StreamEvent(msgspec.Struct):
     """Of any type: the members that are read."""
 
-    type: str = ""
+    type: str | None = None
     output_index: int | None = None
     content_index: int | None = None
     summary_index: int | None = None
@@ -55,7 +56,7 @@ class StreamEvent(msgspec.Struct):
 
 
 class _Part(msgspec.Struct):
-    type: str = ""
+    type: str | None = None
     text: str | None = None
     refusal: str | None = None
     annotations: list[msgspec.Raw] | None = None
@@ -63,7 +64,7 @@ class _Part(msgspec.Struct):
 
 
 class _Item(msgspec.Struct):
-    type: str = ""
+    type: str | None = None
     id: str | None = None
     call_id: str | None = None
     name: str | None = None
@@ -83,7 +84,7 @@ class _Annotation(msgspec.Struct):
 
 
 class _Loose(msgspec.Struct):
-    type: str = ""
+    type: str | None = None
     id: str | None = None
 
 
@@ -133,13 +134,13 @@ class ItemReader:
         self._at(event.output_index, "message").text += len(event.delta)
 
     def take(self, event: StreamEvent, out: list[Event]) -> None:
-        kind = event.type.removeprefix("response.")
+        kind = (event.type or "").removeprefix("response.")
         delta = event.delta if isinstance(event.delta, str) else ""
         match kind:
             case "output_item.added":
                 self._add(event, out)
             case "output_item.done":
-                if event.item is not EMPTY:
+                if not absent(event.item):
                     self.finish_item(event.output_index or 0, event.item, out)
             case "output_text.delta":
                 self.saw_text(event)
@@ -159,9 +160,9 @@ class ItemReader:
                 pass  # what is done is told by its item; the rest says nothing
 
     def _add(self, event: StreamEvent, out: list[Event]) -> None:
-        if event.item is EMPTY:
+        if absent(event.item):
             return
-        kind = _loose.decode(event.item).type
+        kind = _loose.decode(event.item).type or "unknown"
         state = self._at(event.output_index, kind)
         if kind in _CALLS:
             item = _item.decode(event.item)
@@ -225,7 +226,7 @@ class ItemReader:
 
     def finish_item(self, index: int, raw: msgspec.Raw, out: list[Event]) -> None:
         """An item as it is in the end: what was not told of it yet."""
-        kind = _loose.decode(raw).type
+        kind = _loose.decode(raw).type or "unknown"
         state = self._at(index, kind)
         if state.done:
             return
