@@ -23,7 +23,7 @@ from ai_gateway.dialects.interface import Rendered
 from ai_gateway.dialects.opening import open_exchange
 from ai_gateway.dialects.translation import Moment
 from ai_gateway.errors import BadRequest, GatewayError, Overloaded, UpstreamError
-from ai_gateway.policy.access import authenticate, resolve_model
+from ai_gateway.policy.access import authenticate, resolve_model, served_model
 from ai_gateway.policy.snapshot import ClientPolicy, Snapshot
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import (
@@ -115,7 +115,7 @@ class Pipeline:
     async def _serve(self, call: Call, caller: Caller, entry: Entry) -> None:
         client = self.enter(call, entry)
         upstream = upstream_of(client)
-        exchange = read(call, await caller.read_body(), upstream)
+        exchange = read(call, await caller.read_body(), upstream, client)
         entry.record.model_asked, entry.record.streaming = exchange.model, exchange.streaming
         model = resolve_model(client, exchange.model, required=call.endpoint.job in _NEEDS_MODEL)
         check_input(exchange, client.settings.max_input_tokens)
@@ -156,7 +156,7 @@ class Pipeline:
             response.close()
 
 
-def read(call: Call, body: bytes, upstream: Upstream) -> Exchange:
+def read(call: Call, body: bytes, upstream: Upstream, client: ClientPolicy) -> Exchange:
     """The request in `body`, for this provider. Raises: BadRequest, NotFound."""
     if (value_of(call.headers, b"content-encoding") or b"identity") != b"identity":
         raise BadRequest("compressed request bodies are not supported: send them plain")
@@ -168,6 +168,7 @@ def read(call: Call, body: bytes, upstream: Upstream) -> Exchange:
         upstream.provider,
         content_type=kind.decode("latin-1") if kind else None,
         moment=Moment(id=call.id.removeprefix("req_"), created_s=call.started_ms // 1000),
+        serves=partial(served_model, client),
     )
 
 

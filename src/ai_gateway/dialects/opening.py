@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ai_gateway.core.chat import ChatRequest, DialectName, HostedTool
 from ai_gateway.dialects import completions
@@ -40,8 +41,9 @@ def open_exchange(
     *,
     content_type: str | None,
     moment: Moment,
+    serves: Callable[[str | None], str | None],
 ) -> Exchange:
-    """Read a request for `provider`.
+    """Read a request for `provider`; `serves` tells the model asked for behind the caller's name.
 
     Raises:
         BadRequest: the body is not what the endpoint takes (`param` names the field).
@@ -50,7 +52,7 @@ def open_exchange(
     family = endpoint.family in families(provider.dialects)
     match endpoint.job:
         case Job.CHAT:
-            return _open_chat(endpoint, body, asked, provider, moment)
+            return _open_chat(endpoint, body, asked, provider, moment, serves)
         case Job.COUNT:
             if family and endpoint.family is Family.ANTHROPIC:
                 return _relay(endpoint, body, asked, provider, moment)
@@ -66,10 +68,19 @@ def open_exchange(
     return _relay_any(endpoint, body, asked, provider, content_type, moment)
 
 
-def _open_chat(endpoint: Endpoint, body: bytes, asked: Asked, provider: Provider, moment: Moment) -> Exchange:
+def _open_chat(
+    endpoint: Endpoint,
+    body: bytes,
+    asked: Asked,
+    provider: Provider,
+    moment: Moment,
+    serves: Callable[[str | None], str | None],
+) -> Exchange:
     if endpoint.dialect in provider.dialects and (endpoint is not COMPLETIONS or provider.completions):
         relayed = _relay(endpoint, body, asked, provider, moment)
-        if endpoint.dialect is not DialectName.OPENAI_CHAT or not _responses_only(provider, relayed.model):
+        if endpoint.dialect is not DialectName.OPENAI_CHAT or not _responses_only(
+            provider, serves(relayed.model)
+        ):
             return relayed
     caller = _caller(endpoint)
     request = caller.parse_request(body, asked)
@@ -79,7 +90,7 @@ def _open_chat(endpoint: Endpoint, body: bytes, asked: Asked, provider: Provider
         request,
         body=body,
         provider=provider,
-        target=_target(provider, request),
+        target=_target(provider, request, serves(request.model) or ""),
         moment=moment,
         array=asked.array,
     )
@@ -92,14 +103,14 @@ def _caller(endpoint: Endpoint) -> Dialect:
     return DIALECTS[endpoint.dialect]
 
 
-def _target(provider: Provider, request: ChatRequest) -> DialectName:
+def _target(provider: Provider, request: ChatRequest, model: str) -> DialectName:
     """The dialect to ask a provider in that does not speak the caller's."""
-    if _responses_only(provider, request.model) or (
+    if _responses_only(provider, model) or (
         DialectName.OPENAI_RESPONSES in provider.dialects
         and request.tools
         and not request.stop
         and not any(isinstance(tool, HostedTool) for tool in request.tools)
-        and _TOOLS_NEED_RESPONSES.match(request.model)
+        and _TOOLS_NEED_RESPONSES.match(model)
     ):
         return DialectName.OPENAI_RESPONSES
     return provider.dialects[0]

@@ -9,7 +9,7 @@ from ai_gateway.core.keys import hash_key
 from ai_gateway.errors import BadRequest, Forbidden, Unauthenticated
 from ai_gateway.policy.snapshot import ClientPolicy, KeyGrant, Snapshot
 
-__all__ = ["authenticate", "needs_model_list", "resolve_model", "visible_models"]
+__all__ = ["authenticate", "needs_model_list", "resolve_model", "served_model", "visible_models"]
 
 
 def authenticate(snapshot: Snapshot, key: str | None, *, address: str | None, now_s: float) -> KeyGrant:
@@ -45,6 +45,13 @@ def _within(address: str | None, client: ClientPolicy) -> bool:
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
     return any(ip in network for network in client.networks)
+
+
+def served_model(client: ClientPolicy, asked: str | None) -> str | None:
+    """What the provider will be asked for, allowed or not: the caller's model or the default one, behind its
+    alias."""
+    name = asked or client.settings.default_model
+    return client.settings.model_aliases.get(name, name) if name else None
 
 
 def resolve_model(client: ClientPolicy, asked: str | None, *, required: bool) -> str | None:

@@ -25,6 +25,7 @@ def opened(endpoint: Endpoint, body: object, provider: str) -> Exchange:
         PROVIDERS[provider],
         content_type="application/json",
         moment=Moment(id="0", created_s=0),
+        serves=lambda model: model,
     )
 
 

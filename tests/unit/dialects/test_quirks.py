@@ -173,6 +173,12 @@ class TestChatCompletions:
         with pytest.raises(BadRequest, match="another provider's"):
             body("openai", "m", user(Document(FileId("file_1", DialectName.ANTHROPIC))))
 
+    def test_thoughts_that_are_not_taken_back_leave_no_empty_message(self) -> None:
+        thought = Message(role=Role.ASSISTANT, parts=(Thinking("Hm.", Signature("anthropic", "x")),))
+        found = rendered("openai", "gpt-5", user(Text("hi")), thought, user(Text("go")))
+        assert [message["role"] for message in json.loads(found.body)["messages"]] == ["user", "user"]
+        assert found.dropped == ("messages.thinking",)
+
     def test_words_and_calls_of_one_turn_are_one_message(self) -> None:
         told = body(
             "openai",

@@ -153,6 +153,8 @@ class MessageWriter:
         self._think(row, said.thoughts, called=bool(said.calls))
         if said.calls:
             row["tool_calls"] = said.calls
+        if row == {"role": "assistant", "content": ""} and not self.own:
+            return  # thoughts that this provider does not take back
         row = self._with_own(row, message)
         if rows and rows[-1]["role"] == "assistant" and not self.own:
             _join(rows[-1], row)
