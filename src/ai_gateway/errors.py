@@ -8,7 +8,8 @@ GatewayError
 ├── NotFound                   404
 ├── MethodNotAllowed           405
 ├── BodyTooLarge               413
-├── Overloaded                 503  draining, or accounting cannot take another row
+├── LimitReached               429  a rate limit, quota or budget of the client's is used up
+├── Overloaded                 503  draining, too many requests, or accounting cannot take another row
 └── UpstreamError              502  the provider failed; the caller did nothing wrong
     ├── UpstreamRejected       4xx  the provider refused the request: its status and message
     ├── UpstreamUnreachable    502  no connection
@@ -28,6 +29,7 @@ __all__ = [
     "ContextLengthExceeded",
     "Forbidden",
     "GatewayError",
+    "LimitReached",
     "MethodNotAllowed",
     "NotFound",
     "Overloaded",
@@ -110,8 +112,27 @@ class BodyTooLarge(GatewayError):
     status, kind, code = 413, "invalid_request_error", "request_too_large"
 
 
+class LimitReached(GatewayError):
+    """A limit of the client's own is used up.
+
+    `reason` names it for logs and metrics: `minute`, `hour`, `day`, `concurrency`, `quota_requests`,
+    `quota_input_tokens`, `quota_output_tokens`, `budget_day`, `budget_month`. `should_retry` is false where
+    only midnight, or an admin, helps: SDKs retry 429 by themselves otherwise.
+    """
+
+    status, kind, code = 429, "rate_limit_error", "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, reason: str, retry_after_s: int, quota: bool = False) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.reason = reason
+        self.should_retry = not quota
+        if quota:
+            self.code = "insufficient_quota"
+
+
 class Overloaded(GatewayError):
-    """The gateway takes no request now: it is draining, or the accounting spool is full."""
+    """The gateway takes no request now: it is draining, at `server.max_concurrency`, or the accounting
+    spool is full."""
 
     status, kind, code, retryable = 503, "api_error", "overloaded", True
 

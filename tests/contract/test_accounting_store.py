@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import msgspec
 import pytest
 
 from ai_gateway.core.client import ClientSettings
-from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.record import Attempt, RequestRecord
 from ai_gateway.store.protocols import AccountingStore, ClientStore, StoreError
 from tests.contract.conftest import Database
 from tests.contract.test_client_store import NOW
@@ -30,6 +31,7 @@ def test_a_row_is_stored_whole(accounting: AccountingStore, reader: sqlite3.Conn
     record = RequestRecord(
         id="req_1",
         started_at=NOON_MS,
+        day="2025-10-10",
         client_id="cl_a",
         client_name="äpp",
         endpoint="POST /v1/chat/completions",
@@ -37,6 +39,8 @@ def test_a_row_is_stored_whole(accounting: AccountingStore, reader: sqlite3.Conn
         provider="openai",
         model_asked="fast",
         model_served="m",
+        model_reported="m-2025",
+        admitted=True,
         status=502,
         error="upstream_error",
         error_message="it said: \0 'no'",
@@ -54,6 +58,7 @@ def test_a_row_is_stored_whole(accounting: AccountingStore, reader: sqlite3.Conn
         latency_ms=2.5,
         overhead_ms=0.5,
         attempts=6,
+        attempt_log="[]",
         key_tail="abcd",
         caller_address="::1",
         caller_request="in",
@@ -94,6 +99,40 @@ def test_each_row_counts_once(accounting: AccountingStore, reader: sqlite3.Conne
     assert (usage["requests"], usage["input_tokens"]) == (3, 9)
 
 
+def test_a_row_says_which_day_it_counts_for(accounting: AccountingStore, reader: sqlite3.Connection) -> None:
+    accounting.write([row(day="2025-10-10"), row()])
+    assert [(usage["day"], usage["requests"]) for usage in rows(reader, "usage_daily")] == [
+        ("2025-10-09", 1),
+        ("2025-10-10", 1),
+    ]
+
+
+def test_what_each_attempt_used_counts_for_its_model(
+    accounting: AccountingStore, reader: sqlite3.Connection
+) -> None:
+    attempts = [
+        Attempt(provider="openai", model="m", error="upstream_error"),
+        Attempt(provider="openai", model="m", error="upstream_error", input_tokens=3, cost_usd=0.25),
+        Attempt(provider="anthropic", model="other", input_tokens=4, output_tokens=5, cost_usd=0.5),
+    ]
+    accounting.write(
+        [
+            row(
+                model_served="other",
+                input_tokens=7,
+                cost_usd=0.75,
+                attempts=3,
+                attempt_log=msgspec.json.encode(attempts).decode(),
+            )
+        ]
+    )
+    found = [
+        (usage["model"], usage["requests"], usage["input_tokens"], usage["output_tokens"], usage["cost_usd"])
+        for usage in rows(reader, "usage_daily")
+    ]
+    assert found == [("m", 0, 3, 0, 0.25), ("other", 1, 4, 5, 0.5)]
+
+
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 64, 300])
 def test_batches_of_any_size(count: int, accounting: AccountingStore, reader: sqlite3.Connection) -> None:
     records = [row(input_tokens=i, caller_address=str(i)) for i in range(count)]
@@ -109,7 +148,7 @@ def test_batches_of_any_size(count: int, accounting: AccountingStore, reader: sq
 def test_sums_of_a_day(accounting: AccountingStore, reader: sqlite3.Connection) -> None:
     records = [
         row(input_tokens=10, cached_tokens=4, cache_write_tokens=1, output_tokens=7, reasoning_tokens=2),
-        row(input_tokens=20, cost_usd=0.5),
+        row(input_tokens=20, cost_usd=0.5, admitted=True),
         row(status=400, attempts=0, input_tokens=0, output_tokens=0),
         row(status=399, cost_usd=0.25, usage_estimated=True),
         row(status=499),
@@ -123,6 +162,7 @@ def test_sums_of_a_day(accounting: AccountingStore, reader: sqlite3.Connection) 
         "model": "m",
         "client_name": "app",
         "requests": 5,
+        "admitted_requests": 1,
         "errors": 2,
         "input_tokens": 36,
         "cached_tokens": 4,

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["RequestRecord"]
+__all__ = ["Attempt", "RequestRecord"]
+
+
+class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One call to a provider. Tokens as in `RequestRecord`."""
+
+    provider: str
+    backend: str = ""
+    """The name of the extra backend; empty: the client's main one."""
+    model: str
+    started_ms: float = 0.0
+    """After the request's start."""
+    latency_ms: float = 0.0
+    status: int | None = None
+    """The provider's HTTP status; None where there was no answer."""
+    error: str | None = None
+    """Why it came to nothing; None: it served."""
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    usage_estimated: bool = False
+    usage_raw: str | None = None
+    cost_usd: float | None = None
 
 
 class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One request. Times in milliseconds, tokens in tokens, cost in USD.
+    """One request. Times in milliseconds, tokens in tokens, cost in USD; sums over all attempts.
 
     `input_tokens` and `output_tokens` are totals; `cached_tokens` and `cache_write_tokens` are parts of
     the former, `reasoning_tokens` of the latter. `usage_raw` is the provider's own JSON.
@@ -18,6 +42,8 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     id: str
     started_at: int
     """Unix time in milliseconds, UTC."""
+    day: str | None = None
+    """YYYY-MM-DD in `limits.timezone`: the day that it counts for. None (of an older gateway): UTC's."""
     client_id: str | None = None
     client_name: str | None = None
     endpoint: str
@@ -26,6 +52,11 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     provider: str | None = None
     model_asked: str | None = None
     model_served: str | None = None
+    """The name that the provider was asked for."""
+    model_reported: str | None = None
+    """What the provider calls the model that answered."""
+    admitted: bool = False
+    """The client's limits count it."""
     status: int
     """What the caller got, or would have got had its stream not begun; 499 where it hung up first."""
     error: str | None = None
@@ -48,6 +79,8 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Time spent in the gateway before the upstream call."""
     attempts: int = 0
     """Upstream calls made."""
+    attempt_log: str | None = None
+    """JSON of a list of `Attempt`, where one call was not enough."""
     key_tail: str | None = None
     """The last four characters of the gateway key."""
     caller_address: str | None = None

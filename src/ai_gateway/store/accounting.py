@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.record import Attempt, RequestRecord
 from ai_gateway.store import sqlite
 from ai_gateway.store.rows import storable
 
@@ -27,6 +27,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _BODIES = ("caller_request", "upstream_request", "response")
 _COLUMNS = tuple(name for name in RequestRecord.__struct_fields__ if name not in _BODIES)
 _values = attrgetter(*_COLUMNS)
+_attempts = msgspec.json.Decoder(list[Attempt])
 
 _INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - names of our own fields
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
@@ -38,12 +39,13 @@ _KNOWN = "SELECT id FROM requests WHERE id IN (SELECT value FROM json_each(?))"
 _SEEN = "UPDATE clients SET last_seen = ?1 WHERE id = ?2 AND (last_seen IS NULL OR last_seen < ?1)"
 _ADD_USAGE = """
 INSERT INTO usage_daily (
-    day, client_id, model, client_name, requests, errors, input_tokens, cached_tokens, cache_write_tokens,
-    output_tokens, reasoning_tokens, estimated_requests, unpriced_requests, cost_usd
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    day, client_id, model, client_name, requests, admitted_requests, errors, input_tokens, cached_tokens,
+    cache_write_tokens, output_tokens, reasoning_tokens, estimated_requests, unpriced_requests, cost_usd
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (day, client_id, model) DO UPDATE SET
     client_name = excluded.client_name,
     requests = requests + excluded.requests,
+    admitted_requests = admitted_requests + excluded.admitted_requests,
     errors = errors + excluded.errors,
     input_tokens = input_tokens + excluded.input_tokens,
     cached_tokens = cached_tokens + excluded.cached_tokens,
@@ -70,6 +72,7 @@ class _Sums(msgspec.Struct):
 
     client_name: str = ""
     requests: int = 0
+    admitted_requests: int = 0
     errors: int = 0
     input_tokens: int = 0
     cached_tokens: int = 0
@@ -80,21 +83,24 @@ class _Sums(msgspec.Struct):
     unpriced_requests: int = 0
     cost_usd: float | None = None
 
-    def add(self, record: RequestRecord) -> None:
+    def count(self, record: RequestRecord) -> None:
+        """The request itself, without what it used."""
         failed = record.status >= 400
-        self.client_name = record.client_name or ""
         self.requests += 1
+        self.admitted_requests += record.admitted
         self.errors += failed
-        self.input_tokens += record.input_tokens
-        self.cached_tokens += record.cached_tokens
-        self.cache_write_tokens += record.cache_write_tokens
-        self.output_tokens += record.output_tokens
-        self.reasoning_tokens += record.reasoning_tokens
         self.estimated_requests += record.usage_estimated
-        if record.cost_usd is not None:
-            self.cost_usd = (self.cost_usd or 0.0) + record.cost_usd
-        elif not failed or record.input_tokens or record.output_tokens:
+        if record.cost_usd is None and (not failed or record.input_tokens or record.output_tokens):
             self.unpriced_requests += 1  # a refusal that used nothing has no price to miss
+
+    def use(self, used: RequestRecord | Attempt) -> None:
+        self.input_tokens += used.input_tokens
+        self.cached_tokens += used.cached_tokens
+        self.cache_write_tokens += used.cache_write_tokens
+        self.output_tokens += used.output_tokens
+        self.reasoning_tokens += used.reasoning_tokens
+        if used.cost_usd is not None:
+            self.cost_usd = (self.cost_usd or 0.0) + used.cost_usd
 
 
 class SqliteAccounting:
@@ -174,18 +180,33 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> No
     usage: dict[tuple[str, str, str], _Sums] = {}
     seen: dict[str, int] = {}
     for row in rows:
-        client = row.client_id or ""
-        key = (_day(row.started_at // _DAY_MS), client, row.model_served or row.model_asked or "")
-        sums = usage.get(key)
-        if sums is None:
-            sums = usage[key] = _Sums()
-        sums.add(row)
-        if client:
-            seen[client] = max(row.started_at, seen.get(client, 0))
+        _aggregate(usage, row)
+        if row.client_id:
+            seen[row.client_id] = max(row.started_at, seen.get(row.client_id, 0))
     connection.executemany(
         _ADD_USAGE, [(*key, *msgspec.structs.astuple(sums)) for key, sums in usage.items()]
     )
     connection.executemany(_SEEN, [(at, client) for client, at in seen.items()])
+
+
+def _aggregate(usage: dict[tuple[str, str, str], _Sums], row: RequestRecord) -> None:
+    """Add a row to its day's sums: the request to the model that served, what it used to each model that
+    was tried."""
+    day, client = row.day or _day(row.started_at // _DAY_MS), row.client_id or ""
+
+    def sums(model: str) -> _Sums:
+        found = usage.setdefault((day, client, model), _Sums())
+        found.client_name = row.client_name or ""
+        return found
+
+    own = sums(row.model_served or row.model_asked or "")
+    own.count(row)
+    if row.attempt_log is None:
+        own.use(row)
+        return
+    for attempt in _attempts.decode(row.attempt_log):
+        if attempt.input_tokens or attempt.output_tokens or attempt.cost_usd:
+            sums(attempt.model).use(attempt)
 
 
 def _insert_rows(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:

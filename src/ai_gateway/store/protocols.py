@@ -30,7 +30,7 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     """Daily usage of one client with one model. `cost_usd` is None while none of it could be priced."""
 
     day: str
-    """YYYY-MM-DD, UTC."""
+    """YYYY-MM-DD, in `limits.timezone`."""
     client: str
     model: str
     requests: int

@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
 )
 
 __all__ = [
@@ -68,6 +69,7 @@ requests = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("started_at", BigInteger, nullable=False),
+    Column("day", Text, comment="YYYY-MM-DD in limits.timezone; null in old rows: UTC's"),
     Column("client_id", Text, comment="no foreign key: rows outlive their client"),
     Column("client_name", Text),
     Column("endpoint", Text, nullable=False),
@@ -75,6 +77,10 @@ requests = Table(
     Column("provider", Text),
     Column("model_asked", Text),
     Column("model_served", Text),
+    Column("model_reported", Text, comment="the provider's own name for what answered"),
+    Column(
+        "admitted", Boolean, nullable=False, server_default=false(), comment="the client's limits count it"
+    ),
     Column("status", Integer, nullable=False),
     Column("error", Text),
     Column("error_message", Text),
@@ -92,6 +98,7 @@ requests = Table(
     Column("latency_ms", Double, nullable=False),
     Column("overhead_ms", Double, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("attempt_log", Text, comment="JSON, where one call was not enough"),
     Column("key_tail", Text),
     Column("caller_address", Text),
     # Pages of the log go by (time, id): of everything, and of one client.
@@ -112,11 +119,14 @@ request_bodies = Table(
 usage_daily = Table(
     "usage_daily",
     metadata,
-    Column("day", Text, primary_key=True, comment="YYYY-MM-DD, UTC, of the request's start"),
+    Column("day", Text, primary_key=True, comment="YYYY-MM-DD, in limits.timezone"),
     Column("client_id", Text, primary_key=True, comment="empty: no client was known"),
     Column("model", Text, primary_key=True, comment="served, else asked for, else empty"),
     Column("client_name", Text, nullable=False, comment="to name a client that is deleted"),
     Column("requests", BigInteger, nullable=False),
+    Column(
+        "admitted_requests", BigInteger, nullable=False, server_default="0", comment="those that limits count"
+    ),
     Column("errors", BigInteger, nullable=False, comment="status 400 and above"),
     Column("input_tokens", BigInteger, nullable=False),
     Column("cached_tokens", BigInteger, nullable=False),

@@ -52,7 +52,7 @@ def definitions(path: Path) -> Iterator[tuple[str, frozenset[str]]]:
     """Of each table and index: its name and the parts of its SQL, whose order may differ."""
     for name, sql in query(path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"):
         if name != "alembic_version":
-            yield str(name), frozenset(part.strip(" ,") for part in re.split(r"\n|(?<=\)),", str(sql)))
+            yield str(name), frozenset(part.strip(" ,\t") for part in re.split(r"\n|,\s", str(sql)))
 
 
 def test_the_migrations_yield_the_schema(path: Path, tmp_path: Path) -> None:

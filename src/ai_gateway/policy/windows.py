@@ -1,0 +1,87 @@
+"""Sliding windows: how many requests were admitted within the last so many seconds, exactly.
+
+An admission at time t counts until t + the window's length: no more than the limit ever fall into any stretch
+of that length, wherever it begins. Clocks are the caller's: any that never goes back.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+__all__ = ["DAY_S", "EXACT_ENTRIES", "HOUR_S", "MINUTE_S", "SlidingWindow"]
+
+MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
+EXACT_ENTRIES = 1024
+"""Up to here each admission leaves its window to the instant. Beyond, neighbours within a 1024th of the
+window leave together with the last of them: never early, and memory stays bounded (32 KiB a window)."""
+_COMPACT_AT = 256
+
+
+class SlidingWindow:
+    """The admissions of one client within the last `seconds`."""
+
+    __slots__ = ("_counts", "_first", "_head", "_times", "seconds", "total")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.total = 0
+        """Admissions within the window as of the last look at it."""
+        self._times = array("d")
+        """When the last admission of each entry was."""
+        self._counts = array("L")
+        self._head = 0
+        self._first = 0.0
+        """When the newest entry was begun."""
+
+    def used(self, now_s: float) -> int:
+        """Admissions that still count at `now_s`."""
+        times, head = self._times, self._head
+        gone = now_s - self.seconds
+        while head < len(times) and times[head] <= gone:
+            self.total -= self._counts[head]
+            head += 1
+        if head > _COMPACT_AT and 2 * head > len(times):
+            del times[:head], self._counts[:head]
+            head = 0
+        self._head = head
+        return self.total
+
+    def add(self, now_s: float, count: int = 1) -> None:
+        """Note admissions; times never go back."""
+        self.total += count
+        times = self._times
+        entries = len(times) - self._head
+        if entries >= EXACT_ENTRIES and now_s - self._first <= self.seconds / EXACT_ENTRIES:
+            times[-1] = now_s
+            self._counts[-1] += count
+            return
+        self._first = now_s
+        times.append(now_s)
+        self._counts.append(count)
+
+    def remove(self, at_s: float, now_s: float) -> None:
+        """Take back one admission of `at_s`; one that has left the window counts no more anyway."""
+        self.used(now_s)
+        index = len(self._times) - 1
+        if at_s <= now_s - self.seconds or index < self._head:
+            return
+        while index > self._head and self._times[index - 1] >= at_s:
+            index -= 1
+        if self._counts[index]:
+            self._counts[index] -= 1
+            self.total -= 1
+
+    def wait_s(self, now_s: float, limit: int) -> float:
+        """Seconds until one more is within `limit`; 0.0 where it already is."""
+        over = self.used(now_s) - limit + 1
+        index = self._head
+        while over > 0 and index < len(self._times):
+            over -= self._counts[index]
+            index += 1
+        return self._times[index - 1] + self.seconds - now_s if index > self._head else 0.0
+
+    def empty_s(self, now_s: float) -> float:
+        """Seconds until nothing counts any more."""
+        if not self.used(now_s):
+            return 0.0
+        return self._times[-1] + self.seconds - now_s
