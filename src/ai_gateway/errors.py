@@ -21,8 +21,6 @@ A dialect decides only how these are spelled. Messages are safe to show: no cred
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 __all__ = [
     "BadRequest",
     "BodyTooLarge",
@@ -46,13 +44,14 @@ class GatewayError(Exception):
     """A failure with a place in the error table.
 
     `status` is the HTTP status, `kind` the broad class (OpenAI's `type`), `code` the exact reason,
-    `param` the request field at fault, `retry_after_s` the seconds after which a retry may succeed.
+    `param` the request field at fault, `retry_after_s` the seconds after which a retry may succeed,
+    `retryable` whether another try, or another provider, could succeed where this one failed.
     """
 
     status: int = 500
     kind: str = "api_error"
     code: str | None = None
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
 
     def __init__(
         self,
@@ -142,12 +141,16 @@ class UpstreamError(GatewayError):
 
     status, kind, retryable = 502, "api_error", True
     code: str | None = "upstream_error"
+    arrived: bool = True
+    """The request went out: perhaps the provider acts on it."""
 
 
 class UpstreamRejected(UpstreamError):
-    """The provider refused the request with a 4xx: its status, message and type are kept."""
+    """The provider refused the request with a 4xx: its status, message and type are kept.
 
-    retryable = False
+    It may take the same request later where it was too slow (408) or too busy (429), but not where the
+    account has no credit left, which comes as 429 too.
+    """
 
     def __init__(
         self,
@@ -166,10 +169,20 @@ class UpstreamRejected(UpstreamError):
         self.status = status
         self.kind = kind or _KIND_OF_STATUS.get(status, "invalid_request_error")
         self.code = code
+        self.retryable = status in _PASSING and not (_is_spent(kind) or _is_spent(code))
 
 
 class UpstreamUnreachable(UpstreamError):
     """No connection: DNS, refused, TLS, or closed before the first byte of an answer."""
+
+    arrived = False
+
+    @classmethod
+    def unanswered(cls) -> UpstreamUnreachable:
+        """The connection was closed after the request had gone out."""
+        error = cls("the upstream closed the connection without an answer")
+        error.arrived = True
+        return error
 
 
 class UpstreamProtocolError(UpstreamError):
@@ -181,5 +194,18 @@ class UpstreamTimeout(UpstreamError):
 
     status, code = 504, "upstream_timeout"
 
+    @classmethod
+    def connecting(cls) -> UpstreamTimeout:
+        """The request did not even go out."""
+        error = cls("could not connect to the upstream in time")
+        error.arrived = False
+        return error
 
+
+_PASSING = (408, 429)
 _KIND_OF_STATUS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+def _is_spent(word: str | None) -> bool:
+    """`insufficient_quota`, `insufficient_credits`, `billing_hard_limit_reached`, …: only money helps."""
+    return word is not None and word.startswith(("insufficient_", "billing"))

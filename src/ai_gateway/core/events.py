@@ -15,7 +15,7 @@ import msgspec
 from ai_gateway.core.chat import Citation, DialectName, Extra, Part
 from ai_gateway.core.signature import Signature
 from ai_gateway.core.usage import Usage
-from ai_gateway.errors import GatewayError
+from ai_gateway.errors import UpstreamError
 
 __all__ = [
     "CallEvent",
@@ -197,7 +197,7 @@ class Extension(msgspec.Struct, frozen=True, kw_only=True):
 class Failed(msgspec.Struct, frozen=True):
     """The provider reported a failure inside its stream: nothing follows."""
 
-    error: GatewayError
+    error: UpstreamError
 
 
 TextEvent = TextDelta | RefusalDelta | ThinkingDelta

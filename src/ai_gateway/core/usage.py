@@ -10,8 +10,11 @@ __all__ = ["Usage"]
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Disjoint token classes: their sum is all that the provider counted.
 
-    Providers disagree on what contains what; a dialect's decoder takes its provider's figures apart,
-    so that nothing is subtracted twice. `raw` keeps the provider's own JSON, to price a row again.
+    Providers disagree on what contains what; a dialect's reader takes its provider's figures apart, so that
+    nothing is subtracted twice. `raw` keeps the provider's own JSON, to price a row again.
+
+    The members after `reasoning` say what else a price may need. Those that are tokens are parts of a class,
+    never beside it.
     """
 
     input: int = 0
@@ -21,6 +24,33 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     output: int = 0
     """Visible output tokens, without reasoning."""
     reasoning: int = 0
+    input_audio: int = 0
+    """Of `input`; likewise below."""
+    input_image: int = 0
+    input_video: int = 0
+    cache_read_audio: int = 0
+    """Of `cache_read`; likewise below."""
+    cache_read_image: int = 0
+    cache_read_video: int = 0
+    cache_write_1h: int = 0
+    """Of `cache_write`: what is stored for an hour."""
+    output_audio: int = 0
+    """Of `output`; likewise below."""
+    output_image: int = 0
+    output_video: int = 0
+    output_citation: int = 0
+    """Perplexity's tokens of the sources that it cites."""
+    audio_seconds: float = 0.0
+    """Sound that was heard, where the provider counts it in seconds."""
+    web_searches: int = 0
+    """Searches that the provider made."""
+    tier: str = ""
+    """What it was served as, where that has a price of its own: `flex`, `priority`, `batch`, `fast`."""
+    others: tuple[tuple[str, Usage], ...] = ()
+    """Work of further models for the same request (Anthropic's advisor): name and usage of each. The classes
+    hold none of it."""
+    reported_usd: float | None = None
+    """What the provider itself says that the request cost."""
     estimated: bool = False
     """True: the provider reported nothing, and this is the gateway's own estimate."""
     raw: bytes | None = None

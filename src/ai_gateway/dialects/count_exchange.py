@@ -36,6 +36,7 @@ class CountExchange:
     translated = True
     is_json = True
     streaming = False
+    output_asked: int | None = 0
 
     def __init__(self, endpoint: Endpoint, body: bytes, asked: Asked, provider: Provider) -> None:
         self.endpoint = endpoint

@@ -28,6 +28,7 @@ class EmbedExchange:
     streaming = False
     canonical: ChatRequest | None = None
     url_kinds: frozenset[str] = frozenset()
+    output_asked: int | None = 0
 
     def __init__(self, endpoint: Endpoint, body: bytes, asked: Asked, provider: Provider) -> None:
         """Raises: NotFound where the provider has no embeddings."""

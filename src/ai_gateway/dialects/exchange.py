@@ -26,7 +26,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """To ask the provider for."""
     system_prompt: str = ""
     max_output_tokens: int = 0
-    """0: unlimited."""
+    """Of each answer, where the request has a limit or must have one. 0: unlimited."""
+    output_limit: int | None = None
+    """Of all answers together: told to the provider in any case. None: unlimited."""
 
 
 class Exchange(Protocol):
@@ -45,6 +47,11 @@ class Exchange(Protocol):
     """Where the request is translated: what may hold addresses of media that must be fetched first."""
     url_kinds: frozenset[str]
     """The media that the provider takes by address."""
+
+    @property
+    def output_asked(self) -> int | None:
+        """Output tokens that the caller limits all its answers to; None where it sets no readable limit."""
+        ...
 
     def input_estimate(self) -> int:
         """Input tokens, estimated."""

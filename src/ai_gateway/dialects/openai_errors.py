@@ -9,7 +9,7 @@ import msgspec
 
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamRejected
 
-__all__ = ["parse_error", "render_error", "render_error_event", "without"]
+__all__ = ["MIN_SECRET", "parse_error", "render_error", "render_error_event", "without"]
 
 _MAX_MESSAGE = 2000
 
@@ -120,6 +120,10 @@ def _text(value: object) -> str | None:
     return str(value) if isinstance(value, (str, int)) else None
 
 
+MIN_SECRET = 4
+"""Characters: fewer would be found in any text."""
+
+
 def without(text: str, credential: str) -> str:
     """A provider's text with the credential blotted out, should it quote it."""
-    return text.replace(credential, "***") if len(credential) >= 4 else text
+    return text.replace(credential, "***") if len(credential) >= MIN_SECRET else text

@@ -17,6 +17,7 @@ def stream_relay(
     endpoint: Endpoint,
     *,
     hide_usage: bool = False,
+    tell_usage: bool = False,
     terminator_optional: bool = False,
     credential: str = "",
     array: bool = False,
@@ -24,6 +25,7 @@ def stream_relay(
     """The relay for a stream of `endpoint`.
 
     `hide_usage`: the gateway asked for the usage chunk, the caller did not.
+    `tell_usage`: the caller asked for it.
     `terminator_optional`: this provider is known to leave `[DONE]` out after a finished answer.
     `credential` is the key that was sent: what is noted of a failure does not hold it.
     `array`: the caller gets Gemini's events as one JSON array.
@@ -33,7 +35,7 @@ def stream_relay(
     if endpoint.family is Family.GEMINI:
         return relay_gemini.ContentRelay(credential, ends=endpoint.known, array=array)
     if endpoint.usage_option:
-        return relay_openai.ChatRelay(credential, hide_usage, terminator_optional)
+        return relay_openai.ChatRelay(credential, hide_usage, terminator_optional, tell_usage=tell_usage)
     return relay_openai.EventRelay(credential, ends=endpoint.system == "instructions")
 
 

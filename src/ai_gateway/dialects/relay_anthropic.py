@@ -9,6 +9,9 @@ import msgspec
 
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.anthropic import DIALECT, read_usage
+from ai_gateway.dialects.bounding import Closer
+from ai_gateway.dialects.cut_anthropic import MessageCloser
+from ai_gateway.dialects.first_content import message_answers
 from ai_gateway.dialects.relay_stream import EMPTY, NOTHING, Relay, Reply, text_size
 from ai_gateway.errors import GatewayError, UpstreamProtocolError
 
@@ -77,16 +80,24 @@ class MessagesRelay(Relay[_Event]):
         if event.message is not None:
             self.model = self.model or event.message.model
             self._count(event.message.usage)
-        if event.content_block is not None and event.content_block.type == "tool_use":
-            self.tools_used = True
+        if event.content_block is not None:
+            self.output_bytes += _size(event.content_block)
+            self.tools_used = self.tools_used or event.content_block.type == "tool_use"
         self._count(event.usage)
         if event.type == "error":
             self._note_fault(event.error)
-            self.error = self.error or "the upstream reported a failure"
+            if self.fault is None:
+                self._set_fault(b"", "the upstream reported a failure")
             self.done = True
         elif event.type == "message_stop":
             self.done = True
         return True
+
+    def _answers(self, data: bytes) -> bool:
+        return message_answers(data)
+
+    def _closer(self) -> Closer | None:
+        return MessageCloser() if self._ends else None
 
     def _count(self, usage: _Members | None) -> None:
         """Later figures replace earlier ones: each event holds totals, not all of them every class."""

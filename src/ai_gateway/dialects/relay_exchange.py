@@ -6,10 +6,12 @@ from ai_gateway.core.chat import ChatRequest
 from ai_gateway.dialects.endpoints import COMPLETIONS, Endpoint, Family
 from ai_gateway.dialects.estimates import members_estimate
 from ai_gateway.dialects.exchange import Exchange, Settings
+from ai_gateway.dialects.faults import reported_instead
 from ai_gateway.dialects.interface import Asked, Rendered
 from ai_gateway.dialects.openai_errors import parse_error
 from ai_gateway.dialects.registry import DIALECTS
 from ai_gateway.dialects.relay_answer import read_reply, stream_relay
+from ai_gateway.dialects.relay_limits import output_asked
 from ai_gateway.dialects.relay_request import RelayRequest
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
 from ai_gateway.dialects.translation import Moment, Translation
@@ -41,6 +43,10 @@ class RelayExchange:
         self.streaming = request.streaming
         self.is_json = request.members is not None
 
+    @property
+    def output_asked(self) -> int | None:
+        return output_asked(self.endpoint, self._request.members)
+
     def input_estimate(self) -> int:
         return members_estimate(self._request.members, self.endpoint.texts)
 
@@ -49,6 +55,8 @@ class RelayExchange:
             model=settings.model,
             system_prompt=settings.system_prompt,
             max_output_tokens=settings.max_output_tokens,
+            output_limit=settings.output_limit,
+            output_cap=provider.output_cap,
             ask_usage=provider.asks_for_usage,
             rejected=provider.rejects,
         )
@@ -60,12 +68,16 @@ class RelayExchange:
         return stream_relay(
             self.endpoint,
             hide_usage=rendered.usage_asked,
+            tell_usage=self._request.wants_usage,
             terminator_optional=self._provider.terminator_optional,
             credential=credential,
             array=self._asked.array,
         )
 
     def whole(self, body: bytes) -> tuple[bytes, Reply]:
+        fault = reported_instead(body) if self.endpoint.known else None
+        if fault is not None:
+            raise fault
         try:
             return body, read_reply(self.endpoint, body)
         except UpstreamProtocolError:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import msgspec
 
 from ai_gateway.core.usage import Usage
+from ai_gateway.dialects.bounding import Closer
 from ai_gateway.dialects.content_array import ArrayWriter
+from ai_gateway.dialects.cut_gemini import ContentCloser
+from ai_gateway.dialects.first_content import content_answers
 from ai_gateway.dialects.gemini import DIALECT, read_usage
 from ai_gateway.dialects.relay_stream import EMPTY, NOTHING, Relay, Reply, text_size
 from ai_gateway.errors import GatewayError, UpstreamProtocolError
@@ -85,7 +88,15 @@ class ContentRelay(Relay[_Chunk]):
 
     def _pass(self, block: bytes) -> bytes:
         passed = super()._pass(block)
-        return passed if self._array is None else self._array.elements(passed)
+        if self._array is None:
+            return passed
+        return self._array.elements(passed) + (self._array.end() if self.cut_short else b"")
+
+    def _answers(self, data: bytes) -> bool:
+        return content_answers(data)
+
+    def _closer(self) -> Closer | None:
+        return ContentCloser() if self._ends else None
 
     def _take(self, chunk: _Chunk) -> bool:
         size, calls = _sizes(chunk)
@@ -103,6 +114,8 @@ class ContentRelay(Relay[_Chunk]):
 
     def finish(self) -> bytes:
         out = self._pass(self._framer.finish())
+        if self.cut_short:
+            return out
         if self._ends and not self._finished and self.failure is None and self.error is None:
             self.failure = UpstreamProtocolError("the upstream's stream stopped before its end")
             return out

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ai_gateway.dialects.bounding import Closer
+from ai_gateway.dialects.cut_chat import ChatCloser
+from ai_gateway.dialects.cut_responses import ResponseCloser
+from ai_gateway.dialects.first_content import chat_answers, event_answers
 from ai_gateway.dialects.openai_errors import render_error_event
 from ai_gateway.dialects.openai_usage import read_usage
 from ai_gateway.dialects.relay_stream import EMPTY, NOTHING, Relay, Reply, text_size
@@ -32,11 +36,13 @@ class _Choice(msgspec.Struct):
     message: _Message | None = None
     text: msgspec.Raw = EMPTY
     finish_reason: str | None = None
+    error: msgspec.Raw = EMPTY
 
 
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: msgspec.Raw = EMPTY
+    service_tier: msgspec.Raw = EMPTY
     error: msgspec.Raw = EMPTY
     model: str | None = None
 
@@ -49,6 +55,7 @@ class _Item(msgspec.Struct):
 class _Response(msgspec.Struct):
     model: str | None = None
     usage: msgspec.Raw = EMPTY
+    service_tier: msgspec.Raw = EMPTY
     error: msgspec.Raw = EMPTY
     output: list[_Item] | None = None
 
@@ -61,6 +68,7 @@ class _Event(msgspec.Struct):
     model: str | None = None
     message: msgspec.Raw = EMPTY
     error: msgspec.Raw = EMPTY
+    code: msgspec.Raw = EMPTY
     sequence_number: int | None = None
 
 
@@ -69,6 +77,7 @@ class _AnyReply(msgspec.Struct):
 
     model: str | None = None
     usage: msgspec.Raw = EMPTY
+    service_tier: msgspec.Raw = EMPTY
     choices: list[_Choice] | None = None
     output: list[_Item] | None = None
 
@@ -94,7 +103,7 @@ def read_reply(body: bytes) -> Reply:
     items = found.output or ()
     return Reply(
         model=found.model,
-        usage=read_usage(found.usage),
+        usage=read_usage(found.usage, found.service_tier),
         output_bytes=sum(text for text, _ in sizes)
         + sum(text_size(choice.text) for choice in found.choices or ())
         + sum(text_size(item.content) for item in items),
@@ -105,11 +114,14 @@ def read_reply(body: bytes) -> Reply:
 class ChatRelay(Relay[_Chunk]):
     """Chat completion chunks, and those of the older completions."""
 
-    __slots__ = ("_finished", "_hide_usage", "_terminator_optional")
+    __slots__ = ("_finished", "_hide_usage", "_tell_usage", "_terminator_optional")
 
-    def __init__(self, credential: str, hide_usage: bool, terminator_optional: bool) -> None:
+    def __init__(
+        self, credential: str, hide_usage: bool, terminator_optional: bool, *, tell_usage: bool = False
+    ) -> None:
         super().__init__(credential, _chunk)
         self._hide_usage = hide_usage
+        self._tell_usage = tell_usage
         self._terminator_optional = terminator_optional
         self._finished = False
 
@@ -121,7 +133,7 @@ class ChatRelay(Relay[_Chunk]):
         if chunk.error is not EMPTY:
             self._note_fault(chunk.error)
         if chunk.usage is not EMPTY:
-            usage = read_usage(chunk.usage)
+            usage = read_usage(chunk.usage, chunk.service_tier)
             if usage is not None:
                 self.usage = usage
                 return not (self._hide_usage and not chunk.choices)
@@ -137,6 +149,14 @@ class ChatRelay(Relay[_Chunk]):
                 self.output_bytes += text_size(choice.text)
             if choice.finish_reason is not None:
                 self._finished = True
+            if choice.error is not EMPTY:
+                self._note_fault(choice.error)
+
+    def _answers(self, data: bytes) -> bool:
+        return chat_answers(data)
+
+    def _closer(self) -> Closer:
+        return ChatCloser(tell_usage=self._tell_usage)
 
     def finish(self) -> bytes:
         out = self._pass(self._framer.finish())
@@ -169,7 +189,8 @@ class EventRelay(Relay[_Event]):
             self._sequence = event.sequence_number
         self.output_bytes += text_size(event.delta)
         self.model = self.model or event.model or (event.response.model if event.response else None)
-        usage = read_usage(event.response.usage if event.response else event.usage)
+        response = event.response
+        usage = read_usage(response.usage, response.service_tier) if response else read_usage(event.usage)
         if usage is not None:
             self.usage = usage
         if event.response is not None:
@@ -177,12 +198,26 @@ class EventRelay(Relay[_Event]):
                 item.type == "function_call" for item in event.response.output or ()
             )
         if event.type in ("response.failed", "error"):
-            fault = event.response.error if event.response else event.error
-            self._note_fault(fault if bytes(fault) not in NOTHING else event.message)
-            self.error = self.error or "the upstream reported a failure"
+            self._take_failure(event)
         if event.type in ("response.completed", "response.incomplete", "response.failed"):
             self.done = True
         return True
+
+    def _take_failure(self, event: _Event) -> None:
+        fault = event.response.error if event.response else event.error
+        if bytes(fault) not in NOTHING:
+            self._note_fault(fault)
+        else:
+            told = b'{"code":%s}' % bytes(event.code) if event.code is not EMPTY else b""
+            self._note_fault(event.message, told)
+        if self.fault is None:
+            self._set_fault(b"", "the upstream reported a failure")
+
+    def _answers(self, data: bytes) -> bool:
+        return event_answers(data)
+
+    def _closer(self) -> Closer | None:
+        return ResponseCloser() if self._ends else None
 
     def finish(self) -> bytes:
         out = self._pass(self._framer.finish())

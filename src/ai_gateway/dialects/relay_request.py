@@ -9,6 +9,7 @@ import msgspec
 from ai_gateway.core.members import Members, as_json, is_plain_object, member, open_object, write_object
 from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.interface import Rendered
+from ai_gateway.dialects.relay_limits import limit_output
 from ai_gateway.errors import BadRequest
 
 __all__ = ["RelayRequest"]
@@ -63,12 +64,15 @@ class RelayRequest:
         model: str | None,
         system_prompt: str = "",
         max_output_tokens: int = 0,
+        output_limit: int | None = None,
+        output_cap: str = "",
         ask_usage: bool = False,
         rejected: frozenset[str] = frozenset(),
     ) -> Rendered:
         """The body for the upstream: the caller's own bytes where nothing must change.
 
-        `rejected` are members that this provider refuses. Raises: BadRequest where the system prompt
+        `max_output_tokens` and `output_limit` as in `Settings`; `output_cap` is the member by which this
+        provider is told. `rejected` are members that it refuses. Raises: BadRequest where the system prompt
         has no place to go.
         """
         if self.members is None:
@@ -84,8 +88,11 @@ class RelayRequest:
             edited["model"] = as_json(f"models/{model}" if self.endpoint.model_in_path else model)
         if system_prompt:
             _put_system_prompt(self.endpoint, members, edited, system_prompt)
-        if max_output_tokens:
-            _cap_output(self.endpoint, members, edited, max_output_tokens)
+        lost: tuple[str, ...] = ()
+        if max_output_tokens or output_limit is not None:
+            lost = limit_output(
+                self.endpoint, members, edited, cap=max_output_tokens, limit=output_limit, fill=output_cap
+            )
         usage_asked = ask_usage and self.streaming and self.endpoint.usage_option and not self.wants_usage
         if usage_asked:
             options = member(members, "stream_options", _OBJECT, "an object") or {}
@@ -98,7 +105,7 @@ class RelayRequest:
         for name in dropped:
             del result[name]
         return Rendered(
-            body=write_object(result), path=path, query=query, usage_asked=usage_asked, dropped=dropped
+            body=write_object(result), path=path, query=query, usage_asked=usage_asked, dropped=dropped + lost
         )
 
 
@@ -168,20 +175,3 @@ def _before_instruction(prompt: str, members: Members, name: str) -> msgspec.Raw
 
 def _with_parts(content: Members, parts: msgspec.Raw) -> msgspec.Raw:
     return as_json({**content, "parts": parts})
-
-
-def _cap_output(endpoint: Endpoint, members: Members, edited: Members, cap: int) -> None:
-    for path in endpoint.output_caps:
-        outer, _, inner = path.partition(".")
-        if not inner:
-            own = member(members, outer, int, "an integer")
-            if own is not None and own > cap:
-                edited[outer] = as_json(cap)
-            continue
-        config = member(members, outer, _OBJECT, "an object") or {}
-        names = [name for name in ("maxOutputTokens", "max_output_tokens") if name in config]
-        changed: Members = {
-            name: as_json(cap) for name in names if (member(config, name, int, "an integer") or 0) > cap
-        }
-        if changed:
-            edited[outer] = as_json({**config, **changed})

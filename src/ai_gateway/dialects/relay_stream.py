@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from ai_gateway.core.sse import SseFramer, events
 from ai_gateway.core.usage import Usage
-from ai_gateway.dialects.openai_errors import without
-from ai_gateway.errors import GatewayError, UpstreamProtocolError
+from ai_gateway.dialects.bounding import Bound, Closer, cut_usage
+from ai_gateway.dialects.faults import as_fault
+from ai_gateway.dialects.openai_errors import MIN_SECRET, without
+from ai_gateway.errors import GatewayError, UpstreamError, UpstreamProtocolError
 
-__all__ = ["EMPTY", "NOTHING", "Relay", "Reply", "StreamRelay", "text_size"]
+__all__ = ["EMPTY", "NOTHING", "Relay", "Reply", "StreamRelay", "says_nothing", "text_size"]
 
 EMPTY = msgspec.Raw(b"")
 NOTHING = (b"", b"null", b"[]", b'""')
@@ -40,9 +43,20 @@ class StreamRelay(Protocol):
     output_bytes: int
     tools_used: bool
     done: bool
+    content: bool
+    """Something has passed that a caller takes for an answer: a part of it, or its end. Not what only
+    prepares one (`message_start`, a role without text, usage)."""
     failure: GatewayError | None
-    error: str | None
-    """A failure that the upstream reported inside its stream, and that was passed on."""
+    fault: UpstreamError | None
+    """A failure that the upstream reported inside its stream; `retryable` says whether another try could
+    succeed."""
+    cut_short: bool
+    """The answer was ended at its bound."""
+
+    @property
+    def error(self) -> str | None:
+        """`fault` in words, where it was passed on."""
+        ...
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes that may go to the caller now: whole events, as they came."""
@@ -50,6 +64,14 @@ class StreamRelay(Protocol):
 
     def finish(self) -> bytes:
         """What is still owed to the caller when the upstream has ended; may set `failure`."""
+        ...
+
+    def bound(self, grow: Callable[[int], int], *, input_tokens: int) -> None:
+        """From the first byte on, let no more output pass than `grow` says, in bytes: it is asked at once,
+        and again with the output's size whenever that would pass what it said last. The event that still
+        goes past it is kept back, the answer is ended in its dialect for want of tokens, and `usage` is an
+        estimate, of `input_tokens` where the provider has not told its own figure.
+        """
         ...
 
     def error_event(self, error: GatewayError) -> bytes:
@@ -64,13 +86,16 @@ class Relay(Generic[T]):
     """
 
     __slots__ = (
+        "_bound",
         "_credential",
         "_decoder",
         "_framer",
         "_lenient",
+        "content",
+        "cut_short",
         "done",
-        "error",
         "failure",
+        "fault",
         "model",
         "output_bytes",
         "tools_used",
@@ -87,8 +112,18 @@ class Relay(Generic[T]):
         self.output_bytes = 0
         self.tools_used = False
         self.done = False
+        self.content = False
+        self.cut_short = False
         self.failure: GatewayError | None = None
-        self.error: str | None = None
+        self.fault: UpstreamError | None = None
+        self._bound: Bound | None = None
+
+    @property
+    def error(self) -> str | None:
+        return None if self.fault is None else self.fault.message
+
+    def bound(self, grow: Callable[[int], int], *, input_tokens: int) -> None:
+        self._bound = Bound(grow, input_tokens=input_tokens, closer=self._closer())
 
     def feed(self, chunk: bytes) -> bytes:
         try:
@@ -99,11 +134,19 @@ class Relay(Generic[T]):
         return self._pass(block)
 
     def _pass(self, block: bytes) -> bytes:
+        """What of a block goes to the caller. Where the provider reports a failure, not the credential."""
+        passed = self._shown(block)
+        if self.fault is not None and len(self._credential) >= MIN_SECRET:
+            passed = passed.replace(self._credential.encode(), b"***")
+        return passed
+
+    def _shown(self, block: bytes) -> bytes:
         """The block without what is not for the caller; the same bytes, uncopied, where that is nothing."""
         kept: list[bytes] = []
         start = shown_from = 0
+        bound = self._bound
         for end, data in events(block):
-            shown = self._watch(data)
+            shown = self._watch(data) if bound is None else self._fits(data, bound)
             if self.failure is not None:
                 break
             if not shown:
@@ -115,7 +158,28 @@ class Relay(Generic[T]):
         if not kept and start == len(block):
             return block
         kept.append(block[shown_from:start])
+        if bound is not None:
+            kept.append(bound.ending)
         return b"".join(kept)
+
+    def _fits(self, data: bytes, bound: Bound) -> bool:
+        """Look at one event that may be too much: then it is not shown, and the answer is over."""
+        before, tools = self.output_bytes, self.tools_used
+        shown = self._watch(data)
+        if self.failure is not None or bound.admits(self.output_bytes):
+            if shown and data and bound.closer is not None:
+                bound.closer.see(data)
+            return shown
+        self.output_bytes, self.tools_used = before, tools
+        self.usage = cut_usage(self.usage, input_tokens=bound.input_tokens, output_bytes=before)
+        if bound.closer is not None:
+            bound.ending = bound.closer.close(data, self.usage)
+        self.done = self.cut_short = self.content = True
+        return False
+
+    def _closer(self) -> Closer | None:
+        """None where it is not known how such a stream ends."""
+        return None
 
     def _watch(self, data: bytes) -> bool:
         """Look at one event; whether the caller gets to see it."""
@@ -123,37 +187,57 @@ class Relay(Generic[T]):
             return True
         if data[:6] == b"[DONE]":
             self.done = True
+            self.content = self.content or self.fault is None
             return True
         try:
             event = self._decoder.decode(data)
         except msgspec.ValidationError:
+            self.content = True
             return True
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if self._lenient:
+                self.content = True
                 return True
             self.failure = UpstreamProtocolError(
                 f"the upstream sent an event that is not valid JSON: {error}"
             )
             return False
-        return self._take(event)
+        shown = self._take(event)
+        if not self.content and self.fault is None:
+            self.content = self._answers(data)
+        return shown
+
+    def _answers(self, data: bytes) -> bool:
+        """Whether an event is, or ends, an answer: asked until one does, so it may take its time."""
+        raise AssertionError("each relay knows what its dialect begins with")
 
     def _take(self, event: T) -> bool:
         """Note what `event` says; whether the caller gets to see it."""
         raise AssertionError("each relay watches in its own way")
 
-    def _note_fault(self, raw: msgspec.Raw) -> None:
+    def _note_fault(self, raw: msgspec.Raw, told: bytes | None = None) -> None:
+        """Note a failure that the provider reports. `told` is the object that names its type and code, where
+        that is not `raw`."""
         if bytes(raw) in NOTHING:
             return
         try:
-            self.error = msgspec.json.decode(raw, type=_Fault).message
+            message = msgspec.json.decode(raw, type=_Fault).message
         except msgspec.DecodeError:
-            self.error = None
-        if not self.error:
-            self.error = bytes(raw)[:500].decode("utf-8", "replace")
-        self.error = without(self.error, self._credential)
+            message = None
+        if not message:
+            message = bytes(raw)[:500].decode("utf-8", "replace")
+        self._set_fault(bytes(raw) if told is None else told, message)
+
+    def _set_fault(self, told: bytes, message: str) -> None:
+        self.fault = as_fault(told, without(message, self._credential))
 
 
 def text_size(raw: msgspec.Raw) -> int:
     """Bytes of the text in a member that may be absent, null or empty."""
     text = bytes(raw)
     return 0 if text in NOTHING else len(text) - 2
+
+
+def says_nothing(raw: msgspec.Raw) -> bool:
+    """A member that is null or empty."""
+    return bytes(raw) in NOTHING or bytes(raw) == b"{}"

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from ai_gateway.core.answer import collect
 from ai_gateway.core.chat import ChatRequest, DialectName, Message, Role, Text
-from ai_gateway.core.events import (
-    Event,
-    Failed,
-    RefusalDelta,
-    Start,
-    TextDelta,
-    ThinkingDelta,
-    ToolCallDelta,
-    ToolCallStart,
-    UsageReport,
-)
-from ai_gateway.core.usage import Usage
+from ai_gateway.core.events import Event
 from ai_gateway.dialects.content_array import ARRAY_TYPE, ArrayEncoder
 from ai_gateway.dialects.counting import estimate_tokens
 from ai_gateway.dialects.endpoints import Endpoint
@@ -28,14 +15,14 @@ from ai_gateway.dialects.interface import (
     AnswerContext,
     Dialect,
     Rendered,
-    StreamDecoder,
     StreamEncoder,
     Target,
 )
 from ai_gateway.dialects.registry import DIALECTS, FIELD_NAMES, URL_KINDS
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
 from ai_gateway.dialects.tool_names import ToolNames, fit_tool_names
-from ai_gateway.errors import GatewayError, UpstreamError, UpstreamProtocolError
+from ai_gateway.dialects.translated_stream import Meter, TranslatedStream, renamed
+from ai_gateway.errors import UpstreamError
 from ai_gateway.providers import Provider
 
 __all__ = ["Moment", "Translation", "instructed", "spelled"]
@@ -85,6 +72,11 @@ class Translation:
         self._names: ToolNames = {}
         self._asked = request
 
+    @property
+    def output_asked(self) -> int | None:
+        own = self._asked.max_output_tokens
+        return None if own is None else max(0, own) * max(1, self._asked.n or 1)
+
     def input_estimate(self) -> int:
         return estimate_tokens(self._request)
 
@@ -94,8 +86,11 @@ class Translation:
         wanted, self._names = fit_tool_names(instructed(self._request, settings), self._target.name)
         target = Target(provider=provider, default_max_tokens=settings.max_output_tokens)
         rendered = self._target.render_request(wanted, target)
+        dropped = rendered.dropped
+        if self._asked.max_output_tokens is None:  # the gateway's own limit is nobody's loss
+            dropped = tuple(name for name in dropped if name != "max_output_tokens")
         return msgspec.structs.replace(
-            rendered, dropped=spelled(rendered.dropped, self._asked.dialect), usage_asked=False
+            rendered, dropped=spelled(dropped, self._asked.dialect), usage_asked=False
         )
 
     def local_answer(self) -> bytes:
@@ -116,9 +111,9 @@ class Translation:
         if streamed:
             decoder = self._target.stream_decoder(self._provider)
             return self._answer([*decoder.feed(body), *decoder.finish()])
-        events = _renamed(self._target.decode_response(body), self._names)
+        events = renamed(self._target.decode_response(body), self._names)
         encoder = self._encoder()
-        meter = _Meter()
+        meter = Meter()
         out = []
         for event in events:
             meter.see(event)
@@ -135,8 +130,8 @@ class Translation:
         return self._target.parse_error(status, body, credential, retry_after_s)
 
     def _answer(self, events: list[Event]) -> tuple[bytes, Reply]:
-        meter = _Meter()
-        events = _renamed(events, self._names)
+        meter = Meter()
+        events = renamed(events, self._names)
         for event in events:
             meter.see(event)
         return self._caller.encode_response(collect(events), self._context()), meter.reply()
@@ -151,123 +146,21 @@ class Translation:
 
 
 def instructed(request: ChatRequest, settings: Settings) -> ChatRequest:
-    """The request with the client's system prompt before everything else, and its output cap."""
+    """The request with the client's system prompt before everything else, its output cap, and the limit that
+    all its answers share."""
     if settings.system_prompt:
         first = Message(role=Role.SYSTEM, parts=(Text(settings.system_prompt),))
         request = msgspec.structs.replace(request, messages=(first, *request.messages))
     cap, own = settings.max_output_tokens, request.max_output_tokens
-    if cap and own is not None and own > cap:
-        request = msgspec.structs.replace(request, max_output_tokens=cap)
-    return request
+    if settings.output_limit is not None:
+        limit = max(1, settings.output_limit // max(1, request.n or 1))
+        own = min(own or limit, limit)
+    if cap and own is not None:
+        own = min(own, cap)
+    return msgspec.structs.replace(request, max_output_tokens=own)
 
 
 def spelled(dropped: tuple[str, ...], dialect: DialectName) -> tuple[str, ...]:
     """Canonical names as the caller writes them; each once."""
     names = FIELD_NAMES[dialect]
     return tuple(dict.fromkeys(names.get(name, name) for name in dropped))
-
-
-def _renamed(events: list[Event], names: ToolNames) -> list[Event]:
-    if not names:
-        return events
-    return [
-        msgspec.structs.replace(event, name=names[event.name])
-        if isinstance(event, ToolCallStart) and event.name in names
-        else event
-        for event in events
-    ]
-
-
-class _Meter:
-    """What has passed of an answer."""
-
-    __slots__ = ("model", "output_bytes", "tools_used", "usage")
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.model: str | None = None
-        self.output_bytes = 0
-        self.tools_used = False
-
-    def see(self, event: Event) -> None:
-        match event:
-            case TextDelta(text) | ThinkingDelta(text) | RefusalDelta(text) | ToolCallDelta(_, text):
-                self.output_bytes += len(text)
-            case ToolCallStart():
-                self.tools_used = True
-            case UsageReport(usage):
-                self.usage = usage
-            case Start(model=model):
-                self.model = model
-            case _:
-                pass
-
-    def reply(self) -> Reply:
-        return Reply(
-            model=self.model,
-            usage=self.usage,
-            output_bytes=self.output_bytes,
-            tools_used=self.tools_used,
-        )
-
-
-class TranslatedStream(_Meter):
-    """A provider's stream on its way to a caller of another dialect."""
-
-    __slots__ = ("_decoder", "_encoder", "_names", "_several", "done", "error", "failure")
-
-    def __init__(
-        self, decoder: StreamDecoder, encoder: StreamEncoder, names: ToolNames, *, several: bool
-    ) -> None:
-        super().__init__()
-        self._several = several
-        self._decoder = decoder
-        self._encoder = encoder
-        self._names = names
-        self.done = False
-        self.failure: GatewayError | None = None
-        self.error: str | None = None
-
-    def feed(self, chunk: bytes) -> bytes:
-        try:
-            events = self._decoder.feed(chunk)
-        except UpstreamProtocolError as error:
-            self.failure = error
-            return b""
-        out = self._encoded(events)
-        if self._decoder.done and self.failure is None:
-            out += self._end()
-        return out
-
-    def finish(self) -> bytes:
-        return self._end()
-
-    def error_event(self, error: GatewayError) -> bytes:
-        return self._encoder.error_event(error)
-
-    def _end(self) -> bytes:
-        """What is owed once the provider has said its last word, or hung up."""
-        try:
-            events = self._decoder.finish()
-        except UpstreamProtocolError as error:
-            self.failure = error
-            return b""
-        out = self._encoded(events)
-        if self.failure is None:
-            out += self._encoder.finish()
-            self.done = True
-        return out
-
-    def _encoded(self, events: Iterable[Event]) -> bytes:
-        out = []
-        for event in events:
-            if isinstance(event, Failed):
-                self.failure = event.error
-                break
-            self.see(event)
-            if not (self._several or isinstance(event, Start | UsageReport)) and event.choice:
-                continue
-            if self._names and isinstance(event, ToolCallStart):
-                event = msgspec.structs.replace(event, name=self._names.get(event.name, event.name))
-            out.append(self._encoder.feed(event))
-        return b"".join(out)

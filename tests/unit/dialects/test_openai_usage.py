@@ -73,6 +73,54 @@ REPORTS: list[tuple[str, dict[str, object], tuple[int, int, int, int, int]]] = [
         (15, 10, 5, 6, 2),
     ),
     ("embeddings", {"prompt_tokens": 7, "total_tokens": 7}, (7, 0, 0, 0, 0)),
+    (
+        "gemini's compatible endpoint: thoughts in the total alone",
+        {"prompt_tokens": 35, "completion_tokens": 12, "total_tokens": 109},
+        (35, 0, 0, 12, 62),
+    ),
+    (
+        "mistral: cached tokens by another name",
+        {"prompt_tokens": 254, "completion_tokens": 93, "total_tokens": 347, "num_cached_tokens": 48},
+        (206, 48, 0, 93, 0),
+    ),
+    (
+        "vllm: cached tokens twice",
+        {
+            "prompt_tokens": 5728,
+            "completion_tokens": 4,
+            "cache_read_input_tokens": 5280,
+            "prompt_tokens_details": {"cached_tokens": 5280},
+        },
+        (448, 5280, 0, 4, 0),
+    ),
+    ("moonshot", {"prompt_tokens": 9, "completion_tokens": 1, "cached_tokens": 4}, (5, 4, 0, 1, 0)),
+    (
+        "perplexity: reasoning and citations beside the completion",
+        {
+            "prompt_tokens": 33,
+            "completion_tokens": 7163,
+            "total_tokens": 7196,
+            "citation_tokens": 19947,
+            "num_search_queries": 18,
+            "reasoning_tokens": 193684,
+        },
+        (33, 0, 0, 7163 + 19947, 193684),
+    ),
+    (
+        "openrouter: more reasoning than completion",
+        {
+            "prompt_tokens": 43,
+            "completion_tokens": 10,
+            "total_tokens": 53,
+            "completion_tokens_details": {"reasoning_tokens": 11},
+        },
+        (43, 0, 0, 0, 10),
+    ),
+    (
+        "a total that is short",
+        {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 3},
+        (5, 0, 0, 4, 0),
+    ),
     ("floats", {"prompt_tokens": 3.0, "completion_tokens": 2.0}, (3, 0, 0, 2, 0)),
     (
         "nulls",
@@ -97,6 +145,89 @@ def test_no_report(raw: bytes) -> None:
     assert read_usage(raw) is None
 
 
+PARTS: list[tuple[dict[str, object], dict[str, object]]] = [
+    (
+        {
+            "prompt_tokens": 100,
+            "completion_tokens": 50,
+            "prompt_tokens_details": {"audio_tokens": 30, "image_tokens": 20, "cached_tokens": 10},
+            "completion_tokens_details": {"audio_tokens": 40, "reasoning_tokens": 5},
+        },
+        {"input_audio": 30, "input_image": 20, "output_audio": 40},
+    ),
+    (
+        {"input_tokens": 50, "output_tokens": 9, "output_tokens_details": {"image_tokens": 9}},
+        {"output_image": 9},
+    ),
+    (
+        {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"audio_tokens": 99}},
+        {"input_audio": 5},
+    ),
+    (
+        {"prompt_tokens": 33, "completion_tokens": 7, "citation_tokens": 4, "num_search_queries": 18},
+        {"output_citation": 4, "web_searches": 18},
+    ),
+    ({"prompt_tokens": 11, "completion_tokens": 1, "prompt_audio_seconds": 5}, {"audio_seconds": 5.0}),
+    ({"type": "duration", "seconds": 12.5}, {"audio_seconds": 12.5}),
+    ({"prompt_tokens": 1, "completion_tokens": 1, "service_tier": "standard"}, {}),
+    ({"prompt_tokens": 1, "completion_tokens": 1, "service_tier": "flex"}, {"tier": "flex"}),
+    ({"prompt_tokens": 1, "completion_tokens": 1, "cost": 0.25}, {"reported_usd": 0.25}),
+    ({"prompt_tokens": 1, "completion_tokens": 1, "cost": 0}, {"reported_usd": 0.0}),
+    ({"prompt_tokens": 1, "completion_tokens": 1, "cost": -1}, {}),
+    ({"prompt_tokens": 1, "completion_tokens": 1, "cost": None}, {}),
+    ({"prompt_tokens": 1, "completion_tokens": 1, "cost": "0.25", "service_tier": "flex"}, {}),
+    ({"prompt_tokens": 1, "completion_tokens": 1, "cost": {"total_cost": 0.0051}}, {"reported_usd": 0.0051}),
+    (
+        {
+            "prompt_tokens": 1,
+            "completion_tokens": 1,
+            "cost": 0.01,
+            "is_byok": True,
+            "cost_details": {"upstream_inference_cost": 0.2},
+        },
+        {"reported_usd": 0.21000000000000002},
+    ),
+    (
+        {
+            "prompt_tokens": 1,
+            "completion_tokens": 1,
+            "cost": 0.2,
+            "is_byok": False,
+            "cost_details": {"upstream_inference_cost": 0.2},
+        },
+        {"reported_usd": 0.2},
+    ),
+    ({"input_tokens": 1, "output_tokens": 1, "cost_in_usd_ticks": 37756000}, {"reported_usd": 0.0037756}),
+]
+PLAIN = Usage()
+PART_NAMES = Usage.__struct_fields__[5:-2]
+
+
+@pytest.mark.parametrize(("report", "expected"), PARTS, ids=lambda one: ",".join(one) or "nothing")
+def test_what_else_a_price_needs(report: dict[str, object], expected: dict[str, object]) -> None:
+    usage = read_usage(json.dumps(report).encode())
+    assert usage is not None
+    found = {name: getattr(usage, name) for name in PART_NAMES}
+    assert {name: value for name, value in found.items() if value != getattr(PLAIN, name)} == expected
+
+
+def test_the_tier_of_the_answer_is_kept_with_its_usage() -> None:
+    raw = b'{"prompt_tokens":1,"completion_tokens":2}'
+    usage = read_usage(raw, b'"priority"')
+    assert usage is not None
+    assert usage.tier == "priority"
+    assert usage.raw == b'{"prompt_tokens":1,"completion_tokens":2,"service_tier":"priority"}'
+    assert read_usage(usage.raw) == usage
+
+
+@pytest.mark.parametrize("tier", [b"", b"null", b'""', b'"auto"', b'"default"', b"7", b'{"a":1}'])
+def test_the_usual_tier_and_what_is_none_change_nothing(tier: bytes) -> None:
+    raw = b'{"prompt_tokens":1,"completion_tokens":2}'
+    usage = read_usage(raw, tier)
+    assert usage is not None
+    assert (usage.tier, usage.raw) == ("", raw)
+
+
 counts = st.none() | st.integers(min_value=-5, max_value=10_000)
 
 
@@ -119,4 +250,6 @@ def test_never_negative_and_never_more_than_reported(
     usage = read_usage(json.dumps(report).encode()) or Usage()
     assert min(usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning) >= 0
     assert usage.total_input == max(prompt or 0, 0)
-    assert usage.total_output in (max(completion or 0, 0), max(completion or 0, 0) + max(reasoning or 0, 0))
+    shown = max(completion or 0, 0)
+    assert usage.total_output in (shown, shown + max(reasoning or 0, 0), (total or 0) - usage.total_input)
+    assert usage.reasoning <= usage.total_output

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ai_gateway.dialects.faults import told_status
 from ai_gateway.dialects.openai_errors import without
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamRejected
 
@@ -24,15 +25,6 @@ _TYPES = {
     503: "overloaded_error",
     504: "timeout_error",
     529: "overloaded_error",
-}
-_STATUSES = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
 }
 _KINDS = {"not_found_error": "invalid_request_error", "request_too_large": "invalid_request_error"}
 
@@ -89,8 +81,8 @@ def reported(raw: bytes) -> UpstreamError:
     """The failure that an `error` event tells of: the stream's status was 200, so its type says which."""
     kind, message = _read(raw)
     message = (message or "the upstream reported a failure")[:_MAX_MESSAGE]
-    status = _STATUSES.get(kind or "")
-    if status is None:
+    status = told_status(raw)
+    if not 400 <= status < 500:
         return UpstreamError(message)
     return UpstreamRejected(message, status=status, kind=_KINDS.get(kind or "", kind))
 

@@ -1,10 +1,14 @@
 """Token usage as Anthropic reports it, and as its callers read it.
 
 Source: Anthropic API reference, "Create a Message" (`usage`): `input_tokens`, `cache_read_input_tokens` and
-`cache_creation_input_tokens` stand beside each other; `output_tokens` counts thinking too.
+`cache_creation_input_tokens` stand beside each other; `output_tokens` counts thinking too. "Compaction" and
+"Advisor tool": `iterations` lists every call of a model that made up the answer; the totals leave out those
+that compacted the conversation, and those of the advisor, which is another model.
 """
 
 from __future__ import annotations
+
+import math
 
 import msgspec
 
@@ -17,15 +21,43 @@ class _Details(msgspec.Struct):
     thinking_tokens: float | None = None
 
 
-class _Usage(msgspec.Struct):
+class _Creation(msgspec.Struct):
+    ephemeral_1h_input_tokens: float | None = None
+
+
+class _ServerTools(msgspec.Struct):
+    web_search_requests: float | None = None
+
+
+class _Counts(msgspec.Struct):
     input_tokens: float | None = None
     cache_creation_input_tokens: float | None = None
     cache_read_input_tokens: float | None = None
     output_tokens: float | None = None
     output_tokens_details: _Details | None = None
+    cache_creation: _Creation | None = None
+
+
+class _Iteration(_Counts):
+    type: str | None = None
+    model: str | None = None
+
+
+class _Usage(_Counts):
+    server_tool_use: _ServerTools | None = None
+
+
+class _Told(msgspec.Struct):
+    """What is no token. Read apart: an odd value here does not hide the counts."""
+
+    iterations: list[_Iteration] | None = None
+    service_tier: str | None = None
+    speed: str | None = None
+    cost: float | None = None  # gateways that speak this dialect
 
 
 _decoder = msgspec.json.Decoder(_Usage)
+_told = msgspec.json.Decoder(_Told)
 
 
 def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
@@ -37,16 +69,55 @@ def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
         return None
     if found.input_tokens is None and found.output_tokens is None:
         return None
-    output = _count(found.output_tokens)
+    told = _also(data)
+    usage = _classes(found)
+    others = []
+    for one in told.iterations or ():
+        if one.type == "compaction":
+            usage = _sum(usage, _classes(one))
+        elif one.type == "advisor_message" and one.model:
+            others.append((one.model, _classes(one)))
+    tools = found.server_tool_use
+    return msgspec.structs.replace(
+        usage,
+        web_searches=_count(tools.web_search_requests) if tools else 0,
+        tier="fast" if told.speed == "fast" else "batch" if told.service_tier == "batch" else "",
+        others=tuple(others),
+        reported_usd=told.cost if told.cost is not None and 0 <= told.cost < math.inf else None,
+        raw=data,
+    )
+
+
+def _also(data: bytes) -> _Told:
+    try:
+        return _told.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Told()
+
+
+def _classes(found: _Counts) -> Usage:
+    output, written = _count(found.output_tokens), _count(found.cache_creation_input_tokens)
     thinking = _count(found.output_tokens_details.thinking_tokens) if found.output_tokens_details else 0
     thinking = min(thinking, output)
+    hour = _count(found.cache_creation.ephemeral_1h_input_tokens) if found.cache_creation else 0
     return Usage(
         input=_count(found.input_tokens),
         cache_read=_count(found.cache_read_input_tokens),
-        cache_write=_count(found.cache_creation_input_tokens),
+        cache_write=written,
+        cache_write_1h=min(hour, written),
         output=output - thinking,
         reasoning=thinking,
-        raw=data,
+    )
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    return Usage(
+        input=one.input + other.input,
+        cache_read=one.cache_read + other.cache_read,
+        cache_write=one.cache_write + other.cache_write,
+        cache_write_1h=one.cache_write_1h + other.cache_write_1h,
+        output=one.output + other.output,
+        reasoning=one.reasoning + other.reasoning,
     )
 
 

@@ -9,6 +9,7 @@ import math
 
 import msgspec
 
+from ai_gateway.dialects.faults import told_status
 from ai_gateway.dialects.openai_errors import without
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamRejected
 
@@ -104,9 +105,7 @@ def parse_error(status: int, body: bytes, credential: str, retry_after_s: int | 
 
 def reported(raw: bytes) -> UpstreamError:
     """A failure inside a stream of status 200: the object that holds `error`."""
-    code = _read(raw).code
-    status = int(code) if isinstance(code, int | str) and str(code).isdecimal() else 502
-    error = parse_error(status, raw, "", None)
+    error = parse_error(told_status(raw), raw, "", None)
     if isinstance(error, UpstreamRejected):
         error.verbatim = None  # whether it quotes the credential is not known here
     return error

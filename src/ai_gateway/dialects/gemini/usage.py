@@ -1,7 +1,7 @@
 """Token usage as Gemini reports it, and as its callers read it.
 
 Source: Gemini API reference, "Generating content" (`UsageMetadata`): the prompt holds cached tokens; thoughts
-and the prompts of tools that Google runs stand beside.
+and the prompts of tools that Google runs stand beside. The details count each class by modality.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from ai_gateway.core.usage import Usage
 __all__ = ["encode_usage", "read_usage"]
 
 
+class _Modality(msgspec.Struct, rename="camel"):
+    modality: str | int | None = None
+    token_count: float | None = None
+
+
 class _Usage(msgspec.Struct, rename="camel"):
     prompt_token_count: float | None = None
     cached_content_token_count: float | None = None
@@ -22,7 +27,19 @@ class _Usage(msgspec.Struct, rename="camel"):
     total_token_count: float | None = None
 
 
+class _Told(msgspec.Struct, rename="camel"):
+    """What only some prices need. Read apart: an odd value here does not hide the counts."""
+
+    prompt_tokens_details: list[_Modality] | None = None
+    cache_tokens_details: list[_Modality] | None = None
+    candidates_tokens_details: list[_Modality] | None = None
+    tool_use_prompt_tokens_details: list[_Modality] | None = None
+    service_tier: str | None = None
+
+
 _decoder = msgspec.json.Decoder(_Usage)
+_told = msgspec.json.Decoder(_Told)
+_PLAIN_TIERS = frozenset({"", "standard", "service_tier_unspecified", "unspecified"})
 
 
 def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
@@ -36,13 +53,59 @@ def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
         return None
     prompt = _count(found.prompt_token_count) + _count(found.tool_use_prompt_token_count)
     cached = min(_count(found.cached_content_token_count), prompt)
-    return Usage(
+    output = _count(found.candidates_token_count)
+    told = _also(data)
+    tier = (told.service_tier or "").lower()
+    usage = Usage(
         input=prompt - cached,
         cache_read=cached,
-        output=_count(found.candidates_token_count),
+        output=output,
         reasoning=_count(found.thoughts_token_count),
+        tier="" if tier in _PLAIN_TIERS else tier,
         raw=data,
     )
+    parts = _modalities(told, usage)
+    return msgspec.structs.replace(usage, **parts) if parts else usage
+
+
+def _also(data: bytes) -> _Told:
+    try:
+        return _told.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Told()
+
+
+def _modalities(told: _Told, usage: Usage) -> dict[str, int]:
+    """Sound, pictures (documents among them) and video of each class; the prompt's hold the cached ones."""
+    found: dict[str, int] = {}
+    left = {"input": usage.input, "cache_read": usage.cache_read, "output": usage.output}
+    for name, kinds in _MODALITIES.items():
+        in_cache = _tokens(told.cache_tokens_details, kinds)
+        asked = _tokens(told.prompt_tokens_details, kinds) + _tokens(
+            told.tool_use_prompt_tokens_details, kinds
+        )
+        parts = {
+            "input": asked - in_cache,
+            "cache_read": in_cache,
+            "output": _tokens(told.candidates_tokens_details, kinds),
+        }
+        for whole, tokens in parts.items():
+            if tokens := min(max(tokens, 0), left[whole]):
+                left[whole] -= tokens
+                found[f"{whole}_{name}"] = tokens
+    return found
+
+
+def _tokens(details: list[_Modality] | None, kinds: frozenset[str | int]) -> int:
+    return sum(_count(one.token_count) for one in details or () if one.modality in kinds)
+
+
+# Vertex writes numbers as well. Source: Gemini API reference, "Modality".
+_MODALITIES: dict[str, frozenset[str | int]] = {
+    "audio": frozenset({"AUDIO", 4}),
+    "image": frozenset({"IMAGE", 2, "DOCUMENT", 5}),
+    "video": frozenset({"VIDEO", 3}),
+}
 
 
 def encode_usage(usage: Usage) -> dict[str, int]:

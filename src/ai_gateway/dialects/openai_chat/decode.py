@@ -25,7 +25,7 @@ from ai_gateway.dialects.openai_chat.decode_choice import ChoiceReader
 from ai_gateway.dialects.openai_chat.decode_parts import searched
 from ai_gateway.dialects.openai_chat.errors import reported_error
 from ai_gateway.dialects.openai_chat.usage import read_usage
-from ai_gateway.errors import GatewayError, UpstreamError, UpstreamProtocolError
+from ai_gateway.errors import UpstreamError, UpstreamProtocolError
 from ai_gateway.providers import Provider
 
 __all__ = ["decode_response", "stream_decoder"]
@@ -181,12 +181,12 @@ class _Reader:
 
     def _take_rare(self, chunk: Chunk, out: list[Event]) -> None:
         if chunk.usage is not EMPTY:
-            self._take_usage(chunk.usage, out)
+            self._take_usage(chunk.usage, chunk.service_tier, out)
         self._take_extensions(chunk, out)
         groq = read_as(_groq, chunk.x_groq)
         if groq is not None:
             if groq.usage is not EMPTY and absent(chunk.usage):
-                self._take_usage(groq.usage, out)
+                self._take_usage(groq.usage, chunk.service_tier, out)
             if not absent(groq.error):
                 raise reported_error(groq.error)
         if not absent(chunk.error):
@@ -197,8 +197,8 @@ class _Reader:
         if self._ended_in_error:
             raise UpstreamError("the upstream ended its answer with an error")
 
-    def _take_usage(self, raw: msgspec.Raw, out: list[Event]) -> None:
-        usage = read_usage(raw)
+    def _take_usage(self, raw: msgspec.Raw, tier: msgspec.Raw, out: list[Event]) -> None:
+        usage = read_usage(raw, tier)
         if usage is not None:
             out.append(UsageReport(usage))
 
@@ -250,7 +250,7 @@ class ChatStreamDecoder:
                 return decode_response(rest)
             except UpstreamProtocolError:
                 raise
-            except GatewayError as error:
+            except UpstreamError as error:
                 return [Failed(error)]
         out = self._read(self._framer.finish())
         if self.done:

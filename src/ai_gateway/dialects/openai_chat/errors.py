@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from ai_gateway.dialects import openai_errors
+from ai_gateway.dialects.faults import told_status
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamRejected
 
 __all__ = ["parse_error", "render_error", "reported_error"]
@@ -23,44 +24,16 @@ def parse_error(status: int, body: bytes, credential: str, retry_after_s: int | 
     return openai_errors.parse_error(status, body, credential=credential, retry_after_s=retry_after_s)
 
 
-class _Reported(msgspec.Struct):
-    code: int | str | float | None = None
-    status: int | str | float | None = None
-    raw_status_code: int | str | float | None = None
-    error: _Reported | msgspec.UnsetType = msgspec.UNSET
-
-
-_reported = msgspec.json.Decoder(_Reported)
-
-
 def reported_error(raw: bytes | msgspec.Raw) -> UpstreamError:
     """A failure inside an answer of status 200: an `error` member's value, or a whole flat error object.
 
-    The provider's own status decides (OpenRouter's integer `code`, Mistral's `raw_status_code`): a 4xx is
-    the provider's refusal, anything else its failure.
+    The provider's own status or word decides: a 4xx is the provider's refusal, anything else its failure.
     """
     value = bytes(raw)
-    status = 502
-    try:
-        found = _reported.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    else:
-        inner = found.error if isinstance(found.error, _Reported) else found
-        named = (_status(figure) for figure in (inner.raw_status_code, inner.status, inner.code))
-        status = next((code for code in named if code), status)
+    status = told_status(value)
     error = openai_errors.parse_error(status, b'{"error":' + value + b"}")
     if isinstance(error, UpstreamRejected):
         error.verbatim = None  # whether it quotes the credential is not known here
     if error.message.startswith("the upstream answered with status"):
         error.message = "the upstream reported a failure"
     return error
-
-
-def _status(figure: int | str | float | None) -> int:
-    """An HTTP error status, or 0."""
-    try:
-        status = int(figure or 0)
-    except (ValueError, OverflowError):
-        return 0
-    return status if 400 <= status < 600 else 0

@@ -39,9 +39,12 @@ class UsageWire(msgspec.Struct):
     completion_tokens_details: _CompletionDetails
 
 
-def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
-    """Disjoint token classes from a `usage` object of any compatible server; None where it is none."""
-    return openai_usage.read_usage(bytes(raw))
+def read_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"") -> Usage | None:
+    """Disjoint token classes from a `usage` object of any compatible server; None where it is none.
+
+    `tier` is the JSON of the answer's `service_tier`.
+    """
+    return openai_usage.read_usage(raw, tier)
 
 
 def usage_wire(usage: Usage) -> UsageWire:

@@ -30,6 +30,7 @@ class _Response(msgspec.Struct):
     status: str | None = None
     output: list[msgspec.Raw] | None = None
     usage: msgspec.Raw = EMPTY
+    service_tier: msgspec.Raw = EMPTY
     error: msgspec.Raw = EMPTY
     incomplete_details: _Incomplete | None = None
 
@@ -118,7 +119,7 @@ def _close(response: _Response, reader: ItemReader, out: list[Event]) -> None:
         reader.finish_item(index, raw, out)
     reader.close(out)
     out.append(Finish(reason=_reason(response, reader), raw=response.status))
-    usage = None if response.usage is EMPTY else read_usage(response.usage)
+    usage = None if response.usage is EMPTY else read_usage(response.usage, response.service_tier)
     if usage is not None:
         out.append(UsageReport(usage))
 

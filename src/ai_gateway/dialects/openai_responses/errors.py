@@ -8,18 +8,10 @@ from __future__ import annotations
 import msgspec
 
 from ai_gateway.dialects import openai_errors
+from ai_gateway.dialects.faults import told_status
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamRejected
 
 __all__ = ["error_members", "parse_error", "render_error", "reported"]
-
-_REFUSALS = {
-    "rate_limit_exceeded": 429,
-    "insufficient_quota": 429,
-    "invalid_prompt": 400,
-    "invalid_request_error": 400,
-    "context_length_exceeded": 400,
-    "image_content_policy_violation": 400,
-}
 
 
 def render_error(error: GatewayError, request_id: str) -> bytes:
@@ -61,7 +53,7 @@ def reported(raw: bytes | msgspec.Raw) -> UpstreamError:
         found = _Reported()
     message = (found.message or "the upstream reported a failure")[:2000]
     code = str(found.code) if found.code is not None else None
-    status = _REFUSALS.get(code or "") or _REFUSALS.get(found.type or "")
-    if status is None:
+    status = told_status(bytes(raw))
+    if not 400 <= status < 500:
         return UpstreamError(message)
     return UpstreamRejected(message, status=status, code=code, param=found.param)

@@ -14,9 +14,12 @@ from ai_gateway.dialects import openai_usage
 __all__ = ["encode_usage", "read_usage"]
 
 
-def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
-    """Disjoint token classes from a `usage` object; None where it is null or no such object."""
-    return openai_usage.read_usage(bytes(raw))
+def read_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"") -> Usage | None:
+    """Disjoint token classes from a `usage` object; None where it is null or no such object.
+
+    `tier` is the JSON of the response's `service_tier`.
+    """
+    return openai_usage.read_usage(raw, tier)
 
 
 def encode_usage(usage: Usage) -> dict[str, object]:

@@ -45,7 +45,7 @@ def test_a_server_s_failure_is_a_502() -> None:
 
 REPORTED: list[tuple[bytes, type[UpstreamError], int, str]] = [
     (b'{"code": 429, "message": "slow"}', UpstreamRejected, 429, "slow"),
-    (b'{"code": "rate_limit", "message": "slow"}', UpstreamError, 502, "slow"),
+    (b'{"code": "rate_limit", "message": "slow"}', UpstreamRejected, 429, "slow"),
     (
         b'{"object": "error", "message": "m", "code": "1500", "raw_status_code": 400}',
         UpstreamRejected,

@@ -1,0 +1,147 @@
+"""How many output tokens a relayed request allows, and how that is lowered.
+
+Sources: OpenAI API reference, "Create chat completion", "Create completion", "Create a model response";
+Anthropic docs, "Extended thinking" (`budget_tokens`); Gemini API reference, "GenerationConfig".
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ai_gateway.core.members import Members, as_json, member
+from ai_gateway.core.reasoning import MIN_BUDGET
+from ai_gateway.dialects.endpoints import COMPLETIONS, MESSAGES, RESPONSES, Endpoint, Job
+
+__all__ = ["limit_output", "output_asked"]
+
+_OBJECT = dict[str, msgspec.Raw]
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_CONFIGS = ("generationConfig", "generation_config")
+_CAPS = ("maxOutputTokens", "max_output_tokens")
+_COUNTS = ("candidateCount", "candidate_count")
+LEAST = {RESPONSES.path: 16}
+"""Fewer tokens than this the endpoint refuses to be limited to."""
+
+
+def output_asked(endpoint: Endpoint, members: Members | None) -> int | None:
+    """Output tokens that the caller limits all its answers to; None where it sets no readable limit."""
+    if endpoint.job in (Job.COUNT, Job.EMBED):
+        return 0
+    if members is None:
+        return None
+    found = [_figure(holder, name) for holder, name in _places(endpoint, members)]
+    told = [figure for figure in found if figure is not None and figure >= 0]
+    return max(told) * _choices(endpoint, members) if told else None
+
+
+def limit_output(
+    endpoint: Endpoint, members: Members, edited: Members, *, cap: int, limit: int | None, fill: str
+) -> tuple[str, ...]:
+    """Lower the caller's limit to `cap` tokens (0: none) an answer, and to `limit` of all answers together;
+    where it has none, `limit` is put in, as the member `fill` where the endpoint knows several names.
+
+    The members that were left out for it. Raises: BadRequest where a limit is no integer.
+    """
+    if not endpoint.output_caps:
+        return ()
+    most = cap or None
+    if limit is not None:
+        share = max(1, limit // _choices(endpoint, members), LEAST.get(endpoint.path, 1))
+        most = share if most is None else min(most, share)
+    if most is None:
+        return ()
+    if endpoint.model_in_path:
+        _limit_config(members, edited, most, fill=limit is not None)
+        return ()
+    told = False
+    for name in endpoint.output_caps:
+        own = member(members, name, int, "an integer")
+        told = told or own is not None
+        if own is not None and not 0 <= own <= most:  # -1 is no limit, to some servers
+            edited[name] = as_json(most)
+    if not told and limit is not None:
+        edited[fill if fill in endpoint.output_caps else endpoint.output_caps[0]] = as_json(most)
+    return _fit_thinking(members, edited, most) if endpoint is MESSAGES else ()
+
+
+def _limit_config(members: Members, edited: Members, most: int, *, fill: bool) -> None:
+    told = False
+    for outer in _CONFIGS:
+        config = member(members, outer, _OBJECT, "an object") or {}
+        own = {name: member(config, name, int, "an integer") for name in _CAPS}
+        told = told or any(figure is not None for figure in own.values())
+        changed: Members = {
+            name: as_json(most)
+            for name, figure in own.items()
+            if figure is not None and not 0 <= figure <= most
+        }
+        if changed:
+            edited[outer] = as_json({**config, **changed})
+    if fill and not told:
+        outer = _CONFIGS[1] if _CONFIGS[1] in members and _CONFIGS[0] not in members else _CONFIGS[0]
+        config = member(members, outer, _OBJECT, "an object") or {}
+        name = _CAPS[1] if _CAPS[1] in config else _CAPS[0]
+        edited[outer] = as_json({**config, name: most})
+
+
+def _fit_thinking(members: Members, edited: Members, most: int) -> tuple[str, ...]:
+    """A budget must be lower than `max_tokens`: where that was lowered, so is the budget, or nothing is
+    thought where fewer than 1,024 tokens are left for it."""
+    if "max_tokens" not in edited:
+        return ()
+    thinking = _object(members, "thinking")
+    budget = _figure(thinking, "budget_tokens")
+    if budget is None or budget < most:
+        return ()
+    if most <= MIN_BUDGET:
+        edited["thinking"] = as_json({"type": "disabled"})
+        return ("thinking",)
+    edited["thinking"] = as_json({**thinking, "budget_tokens": most - 1})
+    return ("thinking.budget_tokens",)
+
+
+def _places(endpoint: Endpoint, members: Members) -> list[tuple[Members, str]]:
+    """Where a limit may stand: each object, and the name in it."""
+    if endpoint.model_in_path:
+        return [(_object(members, outer), name) for outer in _CONFIGS for name in _CAPS]
+    return [(members, name) for name in endpoint.output_caps]
+
+
+def _choices(endpoint: Endpoint, members: Members) -> int:
+    """How many answers the provider makes."""
+    if endpoint.model_in_path:
+        told = [_figure(_object(members, outer), name) for outer in _CONFIGS for name in _COUNTS]
+        return max(1, *(figure or 1 for figure in told))
+    if not endpoint.usage_option:
+        return 1
+    count = max(1, _figure(members, "n") or 1)
+    if endpoint is COMPLETIONS:
+        count = max(count, _figure(members, "best_of") or 1) * _prompts(members)
+    return count
+
+
+def _prompts(members: Members) -> int:
+    """A prompt is text or a list of token ids; a list of either asks for as many answers."""
+    raw = members.get("prompt")
+    if raw is None or bytes(raw)[:1] != b"[":
+        return 1
+    try:
+        found = msgspec.json.decode(raw, type=list[msgspec.Raw])
+    except _BROKEN:
+        return 1
+    return len(found) if found and bytes(found[0])[:1] in (b'"', b"[") else 1
+
+
+def _figure(members: Members, name: str) -> int | None:
+    """None also where it is of another type: that is the provider's to refuse."""
+    try:
+        return msgspec.json.decode(members[name], type=int) if name in members else None
+    except _BROKEN:
+        return None
+
+
+def _object(members: Members, name: str) -> Members:
+    try:
+        return msgspec.json.decode(members[name], type=_OBJECT) if name in members else {}
+    except _BROKEN:
+        return {}

@@ -1,0 +1,95 @@
+"""Callers are told what is left, by the names that their SDKs know."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_gateway.core.headroom import Headroom, Standing
+from ai_gateway.dialects.endpoints import Family
+from ai_gateway.dialects.limit_headers import duration, limit_headers
+
+NOW = datetime(2030, 6, 1, 12, 0, 0, tzinfo=UTC).timestamp()
+ALL = Standing(
+    requests=Headroom(60, 59, 59.2),
+    input_tokens=Headroom(1_000_000, 900_000, 43_200.0),
+    output_tokens=Headroom(500_000, 4_096, 43_200.0),
+)
+OPENAI = {
+    "x-ratelimit-limit-requests": "60",
+    "x-ratelimit-remaining-requests": "59",
+    "x-ratelimit-reset-requests": "1m0s",
+    "x-ratelimit-limit-tokens": "500000",
+    "x-ratelimit-remaining-tokens": "4096",
+    "x-ratelimit-reset-tokens": "12h0m0s",
+}
+ANTHROPIC = {
+    "anthropic-ratelimit-requests-limit": "60",
+    "anthropic-ratelimit-requests-remaining": "59",
+    "anthropic-ratelimit-requests-reset": "2030-06-01T12:01:00Z",
+    "anthropic-ratelimit-tokens-limit": "500000",
+    "anthropic-ratelimit-tokens-remaining": "4096",
+    "anthropic-ratelimit-tokens-reset": "2030-06-02T00:00:00Z",
+    "anthropic-ratelimit-input-tokens-limit": "1000000",
+    "anthropic-ratelimit-input-tokens-remaining": "900000",
+    "anthropic-ratelimit-input-tokens-reset": "2030-06-02T00:00:00Z",
+    "anthropic-ratelimit-output-tokens-limit": "500000",
+    "anthropic-ratelimit-output-tokens-remaining": "4096",
+    "anthropic-ratelimit-output-tokens-reset": "2030-06-02T00:00:00Z",
+}
+
+
+def told(standing: Standing, family: Family) -> dict[str, str]:
+    pairs = limit_headers(standing, family, NOW)
+    assert len({name for name, _ in pairs}) == len(pairs)
+    return {name.decode(): value.decode() for name, value in pairs}
+
+
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [(Family.OPENAI, OPENAI), (Family.GEMINI, OPENAI), (Family.ANTHROPIC, OPENAI | ANTHROPIC)],
+)
+def test_each_family_by_its_own_names(family: Family, expected: dict[str, str]) -> None:
+    assert told(ALL, family) == expected
+
+
+@pytest.mark.parametrize("family", list(Family))
+def test_nothing_is_said_of_what_is_unlimited(family: Family) -> None:
+    assert told(Standing(), family) == {}
+    names = told(Standing(output_tokens=Headroom(9, 1, 1.0)), family)
+    assert not [name for name in names if "requests" in name or "input" in name]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0s"),
+        (0.0001, "1ms"),
+        (0.12, "120ms"),
+        (0.9991, "1s"),
+        (1.0, "1s"),
+        (58.2, "59s"),
+        (60.0, "1m0s"),
+        (360.0, "6m0s"),
+        (3599.5, "1h0m0s"),
+        (3723.0, "1h2m3s"),
+        (86_400.0, "24h0m0s"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds).decode() == text
+
+
+@given(st.floats(0, 3_000_000))
+def test_durations_are_never_too_short_nor_much_too_long(seconds: float) -> None:
+    text, total = duration(seconds).decode(), 0.0
+    if text.endswith("ms"):
+        total = int(text[:-2]) / 1000
+    else:
+        hours, _, rest = text.rpartition("h")
+        minutes, _, last = rest.rpartition("m")
+        total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(last[:-1])
+    assert seconds - 1e-9 <= total <= seconds + (0.001 if seconds < 0.999 else 1) + 1e-9
