@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help run test conformance check bench build clean lock
+.PHONY: help run test conformance check bench build clean lock prices
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -31,6 +31,9 @@ build: $(VENV)/.dev ## A wheel and an sdist in dist/
 
 clean: ## Remove what the commands above have made, but no data of the gateway
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache tests/e2e/node/node_modules
+
+prices: $(VENV)/.dev ## Write the price table again, from the installed genai-prices
+	@exec $(BIN)/python -m scripts.price_table
 
 lock: ## Pin the newest releases again (needs uv)
 	@exec scripts/lock

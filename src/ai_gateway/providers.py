@@ -107,6 +107,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Its streams may end without `[DONE]`."""
     azure: bool = False
     builtin: bool = False
+    price_provider: str = ""
+    """Whose prices hold, by the price table's name; empty: it charges nothing that a table knows."""
+    priced_by_address: bool = False
+    """Its base URL, or else the model's name, says whose prices hold."""
 
     @property
     def asks_for_usage(self) -> bool:
@@ -119,6 +123,7 @@ _CHAT_AND_RESPONSES = (DialectName.OPENAI_CHAT, DialectName.OPENAI_RESPONSES)
 PROVIDERS: dict[str, Provider] = {
     "openai": Provider(
         title="OpenAI",
+        price_provider="openai",
         openai_models=True,
         output_cap="max_completion_tokens",
         developer_role=True,
@@ -132,6 +137,7 @@ PROVIDERS: dict[str, Provider] = {
     # Anthropic: "API overview", "Versions", "List Models" (up to 1,000 a page).
     "anthropic": Provider(
         title="Anthropic",
+        price_provider="anthropic",
         dialects=(DialectName.ANTHROPIC,),
         counts_tokens=DialectName.ANTHROPIC,
         base_url="https://api.anthropic.com/v1",
@@ -143,6 +149,7 @@ PROVIDERS: dict[str, Provider] = {
     # Gemini: "API reference", "Models: list" (names are `models/...`, up to 1,000 a page).
     "gemini": Provider(
         title="Google Gemini",
+        price_provider="google",
         dialects=(DialectName.GEMINI,),
         counts_tokens=DialectName.GEMINI,
         base_url="https://generativelanguage.googleapis.com/v1beta",
@@ -154,6 +161,7 @@ PROVIDERS: dict[str, Provider] = {
     # Mistral: 422 extra_forbidden on stream_options; usage rides on the last chunk unasked.
     "mistral": Provider(
         title="Mistral",
+        price_provider="mistral",
         # "Chat": tool_choice `any`, `random_seed`, `document_url`; ids of nine characters.
         required_choice="any",
         seed="random_seed",
@@ -169,6 +177,7 @@ PROVIDERS: dict[str, Provider] = {
     # Perplexity: usage in every chunk, mostly no [DONE]. Model list from recorded traffic.
     "perplexity": Provider(
         title="Perplexity",
+        price_provider="perplexity",
         documents="file_url",  # "Media attachments"
         top_k=True,
         paths=(("/embeddings", "/v1/embeddings"),),  # recorded traffic
@@ -180,6 +189,7 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "xai": Provider(
         title="xAI",
+        price_provider="x-ai",
         output_cap="max_completion_tokens",  # "Chat completions"; reasoning is not taken back
         documents="none",
         base_url="https://api.x.ai/v1",
@@ -190,6 +200,7 @@ PROVIDERS: dict[str, Provider] = {
     # Cohere: the compatibility API refuses stream_options, and some of its streams lack [DONE].
     "cohere": Provider(
         title="Cohere",
+        price_provider="cohere",
         documents="none",  # "Compatibility API"
         completions=False,
         base_url="https://api.cohere.com/compatibility/v1",
@@ -199,6 +210,7 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "azure-openai": Provider(
         title="Azure OpenAI",
+        price_provider="azure",
         openai_models=True,
         output_cap="max_completion_tokens",
         developer_role=True,
@@ -231,6 +243,7 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "openrouter": Provider(
         title="OpenRouter",
+        price_provider="openrouter",
         reasoning="openrouter",  # "Reasoning tokens", "Prompt caching", "PDF inputs"
         reasoning_history="reasoning_details",
         cache_control=True,
@@ -241,6 +254,7 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "groq": Provider(
         title="Groq",
+        price_provider="groq",
         output_cap="max_completion_tokens",  # "API reference", "Chat"
         documents="none",
         completions=False,
@@ -251,6 +265,7 @@ PROVIDERS: dict[str, Provider] = {
     # DeepSeek: "Thinking mode" (its thoughts go back while tools are called), "JSON output".
     "deepseek": Provider(
         title="DeepSeek",
+        price_provider="deepseek",
         base_url="https://api.deepseek.com/v1",
         root="/v1",
         json_schema=False,
@@ -260,6 +275,7 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "together": Provider(
         title="Together AI",
+        price_provider="together",
         base_url="https://api.together.xyz/v1",
         root="/v1",
         documents="none",
@@ -268,6 +284,7 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "fireworks": Provider(
         title="Fireworks AI",
+        price_provider="fireworks",
         documents="none",
         top_k=True,
         base_url="https://api.fireworks.ai/inference/v1",
@@ -288,6 +305,7 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "openai-compatible": Provider(
         title="OpenAI-compatible server",
+        priced_by_address=True,
         root="/v1",
         key_required=False,
         terminator_optional=True,

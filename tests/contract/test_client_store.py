@@ -244,6 +244,7 @@ async def test_usage_is_reported_by_day_client_and_model(
     def usage(**fields: object) -> UsageRow:
         base = {"day": "2025-10-09", "client": "new name", "model": "z", "requests": 1, "errors": 0}
         tokens = {"input_tokens": 3, "output_tokens": 5, "cached_tokens": 0, "cost_usd": None}
+        tokens["unpriced_requests"] = 0 if "cost_usd" in fields else 1
         return UsageRow(**{**base, **tokens, **fields})  # type: ignore[arg-type]
 
     expected = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,40 @@ PROBLEMS = [
     ("server: [1]\n", "1: server: must be a section with keys of its own"),
     ("server: 5\n", "1: server: must be a section with keys of its own"),
     ("prices: {overrides: [1]}\n", "1: prices.overrides: must be a section with keys of its own"),
+    ("prices: {overrides: {m: {input: 1}}}\n", "1: prices.overrides.m.output: is missing"),
+    (
+        "prices:\n  overrides:\n    m:\n      input: -1\n      output: 1\n",
+        "4: prices.overrides.m.input: must be at least 0",
+    ),
+    (
+        "prices:\n  overrides:\n    m:\n      - {input: 1, output: 1}\n      - input: x\n        output: 1\n",
+        "5: prices.overrides.m.1.input: must be a number, without quotes",
+    ),
+    (
+        "prices: {overrides: {m: {input: 1, output: 1, cache-read: 1}}}\n",
+        "1: prices.overrides.m.cache-read: unknown key (did you mean cache_read?)",
+    ),
+    (
+        "prices: {overrides: {m: {input: .inf, output: 1}}}\n",
+        "1: prices.overrides.m.input: must be finite",
+    ),
+    (
+        "prices: {overrides: {m: {input: 1, output: 1, effective_at: soon}}}\n",
+        "1: prices.overrides.m.effective_at: must be a date or a time: 2026-01-31, or 2026-01-31T12:00:00Z",
+    ),
+    (
+        "prices: {overrides: {m: 5}}\n",
+        "1: prices.overrides.m: must be a section with keys of its own, or a list",
+    ),
+    ("prices: {overrides: {m: []}}\n", "1: prices.overrides.m: must hold at least one price"),
+    (
+        "prices: {overrides: {m: [{input: 1, output: 1}, {input: 2, output: 2}]}}\n",
+        "1: prices.overrides.m: two prices are effective from the same time",
+    ),
+    (
+        "prices: {overrides: {' ': {input: 1, output: 1}}}\n",
+        "1: prices.overrides: a model's name must not be empty",
+    ),
     ("accounting: {fsync: 1}\n", "1: accounting.fsync: must be true or false, without quotes"),
     ("accounting: {retention_days: 0}\n", "1: accounting.retention_days: must be at least 1"),
     ("accounting: {on_full: wait}\n", "1: accounting.on_full: must be 'reject' or 'drop'"),
@@ -120,8 +155,6 @@ REFUSED = [
     ),
     ("limits: {redis_url: 'redis://:sesame@h'}", "1: limits.redis_url: this version runs one process"),
     ("prometheus: {enabled: true}", "1: prometheus.enabled: this version has no metrics yet"),
-    ("prices: {unknown: block}", "1: prices.unknown: this version does not price requests yet"),
-    ("prices: {overrides: {m: {input: 1}}}", "1: prices.overrides: this version does not price requests yet"),
     ("admin: {password_hash: sesame}", "1: admin.password_hash: must be an Argon2id hash"),
 ]
 
@@ -207,12 +240,44 @@ def test_the_environment_wins(key: str, text: str, value: object) -> None:
             "{",
             "AI_GATEWAY_PRICES__OVERRIDES: must be a section with keys of its own",
         ),
+        (
+            "AI_GATEWAY_PRICES__OVERRIDES",
+            '{"m": [{"input": 1}]}',
+            "AI_GATEWAY_PRICES__OVERRIDES: prices.overrides.m.output: is missing",
+        ),
         ("AI_GATEWAY_SERVER__HTTPS__X__Y", "1", "AI_GATEWAY_SERVER__HTTPS__X__Y: there is no such setting"),
     ],
 )
 def test_an_error_of_the_environment_names_the_variable(variable: str, value: str, problem: str) -> None:
     [found] = problems("server: {port: 5}", {variable: value})
     assert found.startswith(problem)
+
+
+def test_prices_are_one_entry_or_several_with_their_times() -> None:
+    text = (
+        "prices:\n  unknown: block\n  overrides:\n"
+        "    gpt-4o: {input: 2, output: 8}\n"
+        "    qwen*:\n"
+        "      - {input: 1, output: 1.5, request: 0.001}\n"
+        "      - {input: 2, output: 3, effective_at: 2026-01-31}\n"
+        "      - {input: 3, output: 3, effective_at: '2026-02-01T01:00:00+01:00'}\n"
+    )
+    prices = parse(text).prices
+    assert prices.unknown == "block"
+    [one] = prices.overrides["gpt-4o"]
+    assert (one.input, one.output, one.cache_read, one.effective_at) == (2, 8, None, None)
+    first, *later = prices.overrides["qwen*"]
+    assert (first.request, first.effective_at) == (0.001, None)
+    assert [entry.effective_at for entry in later] == [
+        datetime(2026, 1, 31, tzinfo=UTC),
+        datetime(2026, 2, 1, tzinfo=UTC),
+    ]
+
+
+def test_prices_of_the_environment_are_json() -> None:
+    variable = '{"m": {"input": 1, "output": 2, "effective_at": "2026-01-31"}}'
+    [entry] = parse("", {"AI_GATEWAY_PRICES__OVERRIDES": variable}).prices.overrides["m"]
+    assert (entry.input, entry.output, entry.effective_at) == (1, 2, datetime(2026, 1, 31, tzinfo=UTC))
 
 
 def test_the_environment_can_mend_the_file() -> None:

@@ -12,6 +12,8 @@ import yaml
 from ai_gateway.cli.config_template import render_config
 from ai_gateway.config import Settings, parse_settings
 from ai_gateway.config.environment import env_name, leaves
+from ai_gateway.config.model import PriceOverride
+from ai_gateway.providers import PROVIDERS
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 GENERATED = {("admin", "password_hash"), ("admin", "session_secret"), ("prometheus", "password")}
@@ -68,3 +70,18 @@ def test_the_first_config_file_has_the_defaults() -> None:
         assert found[section].pop(key)
         wanted[section].pop(key)
     assert found == wanted
+
+
+PRICES = (DOCS.parent / "prices.md").read_text()
+
+
+def test_the_example_of_prices_is_valid() -> None:
+    [example] = re.findall(r"```yaml\n(.*?)```", PRICES, re.DOTALL)
+    overrides = parse_settings(example, DOCS, {}).prices.overrides
+    assert [len(entries) for entries in overrides.values()] == [1, 2]
+
+
+def test_every_key_of_a_price_and_every_provider_is_documented() -> None:
+    words = set(re.findall(r"`([^`\n]+)`", PRICES))
+    assert set(PriceOverride.model_fields) <= words
+    assert set(PROVIDERS) <= words

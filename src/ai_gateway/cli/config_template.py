@@ -15,6 +15,8 @@ server:
   workers: 1
   max_body_bytes: 10485760         # a larger request is answered 413
   shutdown_timeout_seconds: 30     # time for requests in flight after SIGTERM
+  max_concurrency: 0               # requests in flight before others get 503; 0: unlimited
+  trusted_proxies: []              # addresses or networks whose X-Forwarded-For is believed
   https:
     enabled: false
     cert_file: ""                  # PEM, with the chain
@@ -43,6 +45,9 @@ database:
   path: ./data/gateway.db          # the key file and the spool stand beside it
   url: ""
 
+upstream:
+  max_retries: 2                   # of one provider, before the next fallback
+
 limits:
   redis_url: ""
   on_store_failure: open           # or closed
@@ -61,8 +66,8 @@ accounting:
   fsync: false                     # true: rows survive the death of the machine, not only of the process
 
 prices:
-  unknown: allow
-  overrides: {{}}
+  unknown: allow                   # block: clients with a budget use models with a known price only
+  overrides: {{}}                    # USD per million tokens: {{gpt-4o: {{input: 2.5, output: 10}}}}
 
 network:
   allowed_hosts: []                # private hosts from which files that callers name may be fetched

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from ai_gateway.config.document import Document, Location, read_document
 from ai_gateway.config.environment import PREFIX, env_name, leaves, overrides
-from ai_gateway.config.model import Settings
+from ai_gateway.config.model import PriceOverride, PriceOverrides, Settings
 
 __all__ = ["ConfigError", "ConfigMissing", "load_settings", "parse_settings"]
 
@@ -28,6 +28,11 @@ _KINDS = {
     "model_type": "must be a section with keys of its own",
     "model_attributes_type": "must be a section with keys of its own",
     "dict_type": "must be a section with keys of its own",
+    "list_type": "must be a section with keys of its own, or a list",
+    "float_type": f"must be a number{_UNQUOTED}",
+    "finite_number": "must be finite",
+    "datetime_type": "must be a date or a time: 2026-01-31, or 2026-01-31T12:00:00Z",
+    "missing": "is missing",
 }
 
 
@@ -130,7 +135,7 @@ def _put(data: dict[str, Any], location: tuple[str, ...], value: Any) -> bool:
 def _problem(
     detail: ErrorDetails, document: Document, path: Path, variables: Mapping[Location, str]
 ) -> tuple[float, str]:
-    location = detail["loc"]
+    location = _written(detail["loc"], document)
     message = _message(detail)
     if location in variables:
         return float("inf"), f"{variables[location]}: {message.removesuffix(_UNQUOTED)}"
@@ -140,8 +145,21 @@ def _problem(
         if line is not None:
             return line, f"{path}:{line}: {key}: {message}"
     # Only the environment speaks of it: such as https enabled by a variable, without its files.
-    below = [name for place, name in variables.items() if place[: len(location)] == location]
+    below = [
+        name
+        for place, name in variables.items()
+        if place[: len(location)] == location or location[: len(place)] == place
+    ]
     return float("inf"), f"{', '.join(below) or PREFIX + '*'}: {key}: {message}"
+
+
+def _written(location: Location, document: Document) -> Location:
+    """The location as the file has it, which has no index where one entry stands for a list of them."""
+    for index, part in enumerate(location[:-1]):
+        entry = location[: index + 1]
+        if isinstance(part, int) and all(place[: index + 1] != entry for place in document.lines):
+            return location[:index] + location[index + 1 :]
+    return location
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -155,13 +173,18 @@ def _message(detail: ErrorDetails) -> str:
         case "literal_error":
             return f"must be {context['expected']}"
         case "greater_than_equal":
-            return f"must be at least {context['ge']}"
+            return f"must be at least {_bound(context['ge'])}"
         case "less_than_equal":
-            return f"must be at most {context['le']}"
+            return f"must be at most {_bound(context['le'])}"
         case "string_too_long":
             return f"must have at most {context['max_length']} characters"
         case _:
             return _KINDS.get(kind) or detail["msg"]
+
+
+def _bound(value: float) -> str:
+    """Without the `.0` of a whole number."""
+    return str(int(value) if value == int(value) else value)
 
 
 def _names(above: Sequence[str | int]) -> list[str]:
@@ -169,6 +192,8 @@ def _names(above: Sequence[str | int]) -> list[str]:
     model: Any = Settings
     for name in above:
         model = model.model_fields[name].annotation
+        if model == PriceOverrides:
+            return list(PriceOverride.model_fields)
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return []
     return list(model.model_fields)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ai_gateway.core.secret import Secret
 
-__all__ = ["PriceOverrides", "Settings"]
+__all__ = ["PriceOverride", "PriceOverrides", "Settings"]
 
 _MIB = 1024 * 1024
 _MIN_SESSION_SECRET = 32
@@ -44,6 +46,13 @@ def _folder(info: ValidationInfo) -> Path:
     return Path((info.context or {}).get("folder", "."))
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value.strip(), strict=False))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is neither an IP address nor a CIDR network") from error
+
+
 def _one_worker(value: int) -> int:
     if value != 1:
         raise ValueError("this version runs one worker: leave it at 1")
@@ -68,19 +77,36 @@ def _no_metrics(value: bool) -> bool:
     return value
 
 
-def _allow_unpriced(value: str) -> str:
-    if value != "allow":
-        raise ValueError("this version does not price requests yet: leave it at allow")
+def _moment(value: object) -> object:
+    """A date or a time of YAML's own, or either as text; UTC where no zone is given."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError as error:
+            raise ValueError("must be a date or a time: 2026-01-31, or 2026-01-31T12:00:00Z") from error
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
     return value
 
 
-PriceOverrides = dict[str, object]
-"""By model; this version takes none."""
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
 
 
-def _no_overrides(value: PriceOverrides) -> PriceOverrides:
-    if value:
-        raise ValueError("this version does not price requests yet: leave it empty")
+def _dated_once(entries: list[PriceOverride]) -> list[PriceOverride]:
+    if not entries:
+        raise ValueError("must hold at least one price")
+    moments = [entry.effective_at for entry in entries]
+    if len(moments) != len(set(moments)):
+        raise ValueError("two prices are effective from the same time")
+    return entries
+
+
+def _named(value: PriceOverrides) -> PriceOverrides:
+    if not all(name.strip() for name in value):
+        raise ValueError("a model's name must not be empty")
     return value
 
 
@@ -134,6 +160,7 @@ Text = Annotated[str, AfterValidator(_text)]
 SecretText = Annotated[Secret, BeforeValidator(_secret)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
+Usd = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
@@ -159,6 +186,8 @@ class ServerSettings(_Section):
     workers: Annotated[int, AfterValidator(_one_worker)] = 1
     max_body_bytes: Annotated[int, Field(ge=1024, le=2**40)] = 10 * _MIB
     shutdown_timeout_seconds: Annotated[int, Field(ge=0, le=86_400)] = 30
+    max_concurrency: Count = 0
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
     https: Annotated[HttpsSettings, AfterValidator(_readable)] = HttpsSettings()
 
 
@@ -202,6 +231,12 @@ class DatabaseSettings(_Section):
     url: Annotated[SecretText, AfterValidator(_no_database_url)] = Secret("")
 
 
+class UpstreamSettings(_Section):
+    """`upstream`: how providers are asked."""
+
+    max_retries: Annotated[int, Field(ge=0, le=10)] = 2
+
+
 class LimitSettings(_Section):
     """`limits`."""
 
@@ -228,11 +263,33 @@ class AccountingSettings(_Section):
     fsync: bool = False
 
 
+class PriceOverride(_Section):
+    """An entry of `prices.overrides`: USD per million tokens. What is None costs what its class does: input
+    for what a cache holds, `cache_write` for an hour of it, output for reasoning."""
+
+    input: Usd
+    output: Usd
+    cache_read: Usd | None = None
+    cache_write: Usd | None = None
+    cache_write_1h: Usd | None = None
+    reasoning: Usd | None = None
+    request: Usd = 0.0
+    """USD for each request."""
+    effective_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    """None: since ever."""
+
+
+PriceOverrides = dict[
+    str, Annotated[list[PriceOverride], BeforeValidator(_one_or_many), AfterValidator(_dated_once)]
+]
+"""By model: an exact name, or a pattern with `*`."""
+
+
 class PriceSettings(_Section):
     """`prices`."""
 
-    unknown: Annotated[Literal["allow", "block"], AfterValidator(_allow_unpriced)] = "allow"
-    overrides: Annotated[PriceOverrides, AfterValidator(_no_overrides)] = {}
+    unknown: Literal["allow", "block"] = "allow"
+    overrides: Annotated[PriceOverrides, AfterValidator(_named)] = {}
 
 
 class NetworkSettings(_Section):
@@ -258,6 +315,7 @@ class Settings(_Section):
     database: Annotated[DatabaseSettings, AfterValidator(_in_folder), Field(validate_default=True)] = (
         DatabaseSettings()
     )
+    upstream: UpstreamSettings = UpstreamSettings()
     limits: LimitSettings = LimitSettings()
     prometheus: PrometheusSettings = PrometheusSettings()
     accounting: AccountingSettings = AccountingSettings()

@@ -17,7 +17,7 @@ from ai_gateway.core.record import Attempt, RequestRecord
 from ai_gateway.store import sqlite
 from ai_gateway.store.rows import storable
 
-__all__ = ["SqliteAccounting"]
+__all__ = ["Sums", "SqliteAccounting", "aggregate", "day_of"]
 
 BUSY_TIMEOUT_S = 1.0
 """Short: the writer comes back by itself, and has to be able to stop in between."""
@@ -67,7 +67,7 @@ DELETE FROM requests WHERE id IN (
 """
 
 
-class _Sums(msgspec.Struct):
+class Sums(msgspec.Struct):
     """What a batch adds to one row of `usage_daily`, in the order of its columns."""
 
     client_name: str = ""
@@ -177,10 +177,10 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> No
     ]
     if bodies:
         connection.executemany(_INSERT_BODIES, bodies)
-    usage: dict[tuple[str, str, str], _Sums] = {}
+    usage: dict[tuple[str, str, str], Sums] = {}
     seen: dict[str, int] = {}
     for row in rows:
-        _aggregate(usage, row)
+        aggregate(usage, row)
         if row.client_id:
             seen[row.client_id] = max(row.started_at, seen.get(row.client_id, 0))
     connection.executemany(
@@ -189,13 +189,13 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> No
     connection.executemany(_SEEN, [(at, client) for client, at in seen.items()])
 
 
-def _aggregate(usage: dict[tuple[str, str, str], _Sums], row: RequestRecord) -> None:
+def aggregate(usage: dict[tuple[str, str, str], Sums], row: RequestRecord) -> None:
     """Add a row to its day's sums: the request to the model that served, what it used to each model that
     was tried."""
-    day, client = row.day or _day(row.started_at // _DAY_MS), row.client_id or ""
+    day, client = day_of(row), row.client_id or ""
 
-    def sums(model: str) -> _Sums:
-        found = usage.setdefault((day, client, model), _Sums())
+    def sums(model: str) -> Sums:
+        found = usage.setdefault((day, client, model), Sums())
         found.client_name = row.client_name or ""
         return found
 
@@ -218,7 +218,12 @@ def _insert_rows(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) 
     connection.executemany(_INSERT_ONE, map(_values, rows[whole:]))
 
 
+def day_of(row: RequestRecord) -> str:
+    """The day that a row counts for, YYYY-MM-DD."""
+    return row.day or _utc_day(row.started_at // _DAY_MS)
+
+
 @lru_cache(maxsize=64)
-def _day(number: int) -> str:
+def _utc_day(number: int) -> str:
     """YYYY-MM-DD of a day since 1970."""
     return date.fromordinal(_EPOCH + number).isoformat()

@@ -19,12 +19,13 @@ from ai_gateway.core.client import Client, ClientKey, ClientSettings
 from ai_gateway.core.keys import hash_key, key_tail, new_key
 from ai_gateway.store import schema, sealing, sqlite
 from ai_gateway.store.crypto import SecretBox
-from ai_gateway.store.protocols import DuplicateName, NoSuchClient, StoreError, UsageRow
+from ai_gateway.store.protocols import DuplicateName, NoSuchClient, SpentRow, StoreError, UsageRow
 
 __all__ = ["SqlClientStore"]
 
 _clients, _keys, _usage = schema.clients, schema.client_keys, schema.usage_daily
 _ID_BYTES = 8
+_MS_A_SECOND = 1000
 _POOL_SIZE = 2
 
 
@@ -130,6 +131,7 @@ class SqlClientStore:
             _usage.c.output_tokens,
             _usage.c.cached_tokens,
             _usage.c.cost_usd,
+            _usage.c.unpriced_requests,
         )
         query = select(*columns).select_from(_usage.outerjoin(_clients, _clients.c.id == _usage.c.client_id))
         if since_day is not None:
@@ -139,6 +141,35 @@ class SqlClientStore:
         async with self._reading() as connection:
             rows = await connection.execute(query.order_by(_usage.c.day, name, _usage.c.model))
             return [UsageRow(**row._mapping) for row in rows]
+
+    async def spent(self, *, since_day: str) -> Sequence[SpentRow]:
+        columns = (
+            _usage.c.client_id,
+            _usage.c.day,
+            func.sum(_usage.c.admitted_requests).label("requests"),
+            func.sum(_usage.c.input_tokens).label("input_tokens"),
+            func.sum(_usage.c.output_tokens).label("output_tokens"),
+            func.coalesce(func.sum(_usage.c.cost_usd), 0.0).label("cost_usd"),
+        )
+        query = select(*columns).where(_usage.c.day >= since_day).group_by(_usage.c.client_id, _usage.c.day)
+        async with self._reading() as connection:
+            rows = await connection.execute(query)
+            return [SpentRow(**row._mapping) for row in rows]
+
+    async def admissions(self, client_id: str, *, since_ms: int, limit: int) -> Sequence[tuple[float, int]]:
+        table = schema.requests
+        newest = (
+            select(table.c.started_at)
+            .where(table.c.client_id == client_id, table.c.started_at > since_ms, table.c.admitted)
+            .order_by(table.c.started_at.desc())
+            .limit(limit)
+            .subquery()
+        )
+        last, count = func.max(newest.c.started_at), func.count()
+        query = select(last, count).group_by(newest.c.started_at // _MS_A_SECOND).order_by(last)
+        async with self._reading() as connection:
+            rows = await connection.execute(query)
+            return [(at_ms / _MS_A_SECOND, number) for at_ms, number in rows]
 
     async def get_setting(self, name: str) -> str | None:
         query = select(schema.settings.c.value).where(schema.settings.c.name == name)

@@ -11,7 +11,15 @@ import msgspec
 from ai_gateway.core.client import Client, ClientSettings
 from ai_gateway.core.record import RequestRecord
 
-__all__ = ["AccountingStore", "ClientStore", "DuplicateName", "NoSuchClient", "StoreError", "UsageRow"]
+__all__ = [
+    "AccountingStore",
+    "ClientStore",
+    "DuplicateName",
+    "NoSuchClient",
+    "SpentRow",
+    "StoreError",
+    "UsageRow",
+]
 
 
 class StoreError(Exception):
@@ -39,6 +47,20 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int
     cached_tokens: int
     cost_usd: float | None
+    unpriced_requests: int = 0
+    """Requests that the cost leaves out."""
+
+
+class SpentRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What one client used in a day, over all models; only what limits count."""
+
+    client_id: str
+    day: str
+    """YYYY-MM-DD, in `limits.timezone`."""
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
 
 
 class ClientStore(Protocol):
@@ -84,6 +106,15 @@ class ClientStore(Protocol):
 
     async def usage(self, *, since_day: str | None = None, client: str | None = None) -> Sequence[UsageRow]:
         """Daily aggregates, oldest day first."""
+        ...
+
+    async def spent(self, *, since_day: str) -> Sequence[SpentRow]:
+        """Per client and day, from `since_day` on."""
+        ...
+
+    async def admissions(self, client_id: str, *, since_ms: int, limit: int) -> Sequence[tuple[float, int]]:
+        """The newest admissions of a client, at most `limit`, as (Unix time in seconds, count), oldest first.
+        Those of one second stand together, at the time of the last of them."""
         ...
 
     async def get_setting(self, name: str) -> str | None: ...
