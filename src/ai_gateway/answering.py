@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
 from ai_gateway.core.ledger import Entry
-from ai_gateway.dialects.endpoints import Endpoint, Family
+from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.interface import Asked, Rendered
+from ai_gateway.dialects.limit_headers import limit_headers
+from ai_gateway.dialects.openai_errors import without
 from ai_gateway.dialects.registry import render_error
 from ai_gateway.dialects.relay_answer import usage_in_tail
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
-from ai_gateway.errors import GatewayError, UpstreamError, UpstreamRejected
+from ai_gateway.errors import GatewayError, LimitReached, UpstreamError, UpstreamRejected
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import (
     for_caller,
@@ -26,7 +29,17 @@ from ai_gateway.upstream.headers import (
 )
 from ai_gateway.upstream.transport import UpstreamResponse
 
-__all__ = ["Call", "Caller", "HeaderList", "answer_headers", "answer_locally", "refuse", "relay"]
+__all__ = [
+    "Call",
+    "Caller",
+    "HeaderList",
+    "Opened",
+    "answer_headers",
+    "answer_locally",
+    "deliver",
+    "open_answer",
+    "refuse",
+]
 
 HeaderList = list[tuple[bytes, bytes]]
 
@@ -37,6 +50,10 @@ TRANSLATED_ANSWER_BYTES = 64 * 1024 * 1024
 ERROR_BODY_BYTES = 64 * 1024
 TAIL_BYTES = 64 * 1024
 MAX_DROPPED_CHARS = 4000
+PATIENT_S = 60
+"""SDKs wait as long as `retry-after` says only up to a minute; beyond, they come back within seconds."""
+MAX_HELD_BYTES = 64 * 1024
+"""A stream that has said so much without any content goes on as it is."""
 
 
 class Call(msgspec.Struct, kw_only=True, eq=False):
@@ -88,6 +105,26 @@ class Caller(Protocol):
         ...
 
 
+class Opened(msgspec.Struct, kw_only=True, eq=False):
+    """An answer that has begun: its first content is there, or all of it. Nothing of it has reached the
+    caller yet, so that until `deliver` another provider may still be asked instead."""
+
+    response: UpstreamResponse
+    headers: HeaderList
+    body: bytes
+    """For a stream and a long answer what has come so far, else all of it."""
+    watcher: StreamRelay | None = None
+    """Where it streams."""
+    ended: bool = False
+    """The upstream has nothing more to say."""
+    long: bool = False
+    """Too long to keep, or no JSON: passed on as it comes."""
+    fault: UpstreamError | None = None
+    """Reported inside the stream before any content."""
+    credential: str = ""
+    """Of the upstream: what it says of a failure must not hold it."""
+
+
 async def answer_locally(call: Call, caller: Caller, entry: Entry, exchange: Exchange) -> None:
     """An answer that needs no provider: an estimate, and said to be one."""
     body = exchange.local_answer()
@@ -97,19 +134,41 @@ async def answer_locally(call: Call, caller: Caller, entry: Entry, exchange: Exc
     await caller.reply(200, answer_headers(call, entry, headers), body)
 
 
-async def relay(
+async def open_answer(
     call: Call,
-    caller: Caller,
     entry: Entry,
     response: UpstreamResponse,
     upstream: Upstream,
     exchange: Exchange,
     rendered: Rendered,
-) -> None:
-    """Pass an upstream's answer on to the caller. Raises: UpstreamError before anything was passed on."""
+    bound: Callable[[StreamRelay], None] | None = None,
+) -> Opened:
+    """Read an answer up to its first content, or whole where it does not stream.
+
+    `bound` tells a stream how far it may go. Raises: UpstreamError.
+    """
     if response.status >= 300:
         entry.estimate = None
         raise await read_error(response, upstream, exchange)
+    try:
+        opened = await _open(call, entry, response, upstream, exchange, rendered, bound)
+    except UpstreamError as error:
+        error.message = without(error.message, upstream.credential)
+        raise
+    opened.credential = upstream.credential
+    return opened
+
+
+async def _open(
+    call: Call,
+    entry: Entry,
+    response: UpstreamResponse,
+    upstream: Upstream,
+    exchange: Exchange,
+    rendered: Rendered,
+    bound: Callable[[StreamRelay], None] | None,
+) -> Opened:
+    """An answer that is none of an error status. Raises: UpstreamError."""
     kind = value_of(response.headers, b"content-type")
     streams = is_event_stream(kind)
     if exchange.translated:
@@ -117,17 +176,19 @@ async def relay(
         headers = translated_headers(response.headers, own)
     else:
         headers = for_caller(response.headers, upstream)
-    headers = answer_headers(call, entry, headers, rendered)
+    if rendered.dropped:
+        headers.append((b"x-gateway-dropped", header_text(", ".join(rendered.dropped), MAX_DROPPED_CHARS)))
     if streams and (exchange.streaming or not call.endpoint.known):
         if not exchange.translated and exchange.stream_type() != b"text/event-stream":
             headers = retyped(headers, exchange.stream_type())
         watcher = exchange.stream(rendered, upstream.credential)
-        await relay_stream(caller, entry, response, watcher, headers)
-    elif call.endpoint.known and (streams or (exchange.streaming and is_json(kind))):
+        if bound is not None:
+            bound(watcher)
+        return await open_stream(entry, response, watcher, headers)
+    if call.endpoint.known and (streams or (exchange.streaming and is_json(kind))):
         kind = exchange.stream_type() if exchange.streaming else b"application/json"
-        await relay_converted(caller, entry, response, exchange, retyped(headers, kind), streams)
-    else:
-        await relay_whole(caller, entry, response, exchange, headers)
+        return await open_converted(entry, response, exchange, retyped(headers, kind), streams)
+    return await open_whole(entry, response, exchange, headers)
 
 
 def retyped(headers: HeaderList, content_type: bytes) -> HeaderList:
@@ -135,55 +196,32 @@ def retyped(headers: HeaderList, content_type: bytes) -> HeaderList:
     return [(b"content-type", content_type), *(pair for pair in headers if pair[0] != b"content-type")]
 
 
-async def relay_stream(
-    caller: Caller, entry: Entry, response: UpstreamResponse, watcher: StreamRelay, headers: HeaderList
-) -> None:
-    """Whole events as they came, until the last word; a failure becomes the dialect's error event."""
+async def open_stream(
+    entry: Entry, response: UpstreamResponse, watcher: StreamRelay, headers: HeaderList
+) -> Opened:
+    """Hold a stream back until it says something. Raises: UpstreamError where it breaks before that."""
     entry.meter = watcher
-    failure: GatewayError | None
-    try:
-        out = await pass_events(caller, entry, response, watcher, headers)
-        failure = watcher.failure
-    except UpstreamError as error:
-        out, failure = b"", error
-    if failure is not None:
-        if not caller.started and not out:
-            raise failure
-        entry.fail(failure)
-        out += watcher.error_event(failure)
-    elif watcher.error is not None:
-        entry.fail(UpstreamError(watcher.error))
-    entry.keep(out)
-    entry.settle(time.perf_counter())
-    if not caller.started:
-        await caller.start(response.status, headers)
-    await caller.end(out)
-    if failure is None:
-        await response.drain()
-
-
-async def pass_events(
-    caller: Caller, entry: Entry, response: UpstreamResponse, watcher: StreamRelay, headers: HeaderList
-) -> bytes:
-    """All but the last bytes of a stream, which are returned: the row is settled before they go out."""
-    chunk = await response.chunk()
-    entry.first_byte(time.perf_counter())
-    while chunk:
-        out = watcher.feed(chunk)
-        if watcher.done or watcher.failure is not None:
-            return out
-        if out:
-            if not caller.started:
-                await caller.start(response.status, headers)
-            entry.keep(out)
-            await caller.write(out)
+    held, ended = bytearray(), False
+    while not (watcher.content or watcher.done or watcher.fault or ended or len(held) > MAX_HELD_BYTES):
         chunk = await response.chunk()
-    return watcher.finish()
+        ended = not chunk
+        held += watcher.finish() if ended else watcher.feed(chunk)
+        if watcher.failure is not None and not watcher.content:
+            raise watcher.failure
+    entry.first_byte(time.perf_counter())
+    return Opened(
+        response=response,
+        headers=headers,
+        body=bytes(held),
+        watcher=watcher,
+        ended=ended or watcher.done,
+        fault=None if watcher.content else watcher.fault,
+    )
 
 
-async def relay_whole(
-    caller: Caller, entry: Entry, response: UpstreamResponse, exchange: Exchange, headers: HeaderList
-) -> None:
+async def open_whole(
+    entry: Entry, response: UpstreamResponse, exchange: Exchange, headers: HeaderList
+) -> Opened:
     """An unstreamed answer: read whole where it is short, so that it is checked before it is passed on."""
     body = bytearray(await response.chunk())
     entry.first_byte(time.perf_counter())
@@ -197,22 +235,14 @@ async def relay_whole(
     else:
         if exchange.translated:
             raise UpstreamError(f"the upstream's answer is longer than {limit} bytes")
-        await relay_long(caller, entry, response, exchange.endpoint.family, headers, body)
-        return
+        return Opened(response=response, headers=headers, body=bytes(body), long=True)
     answer, entry.meter = exchange.whole(bytes(body))
-    entry.keep(answer)
-    entry.settle(time.perf_counter())
-    await caller.reply(response.status, headers, answer)
+    return Opened(response=response, headers=headers, body=answer)
 
 
-async def relay_converted(
-    caller: Caller,
-    entry: Entry,
-    response: UpstreamResponse,
-    exchange: Exchange,
-    headers: HeaderList,
-    streamed: bool,
-) -> None:
+async def open_converted(
+    entry: Entry, response: UpstreamResponse, exchange: Exchange, headers: HeaderList, streamed: bool
+) -> Opened:
     """An answer in the other form than was asked for: a whole one instead of a stream, or a stream."""
     body = bytearray()
     while chunk := await response.chunk():
@@ -221,24 +251,85 @@ async def relay_converted(
         if len(body) > TRANSLATED_ANSWER_BYTES:
             raise UpstreamError(f"the upstream's answer is longer than {TRANSLATED_ANSWER_BYTES} bytes")
     answer, entry.meter = exchange.convert(bytes(body), streamed=streamed)
-    entry.keep(answer)
+    return Opened(response=response, headers=headers, body=answer)
+
+
+async def deliver(call: Call, caller: Caller, entry: Entry, opened: Opened) -> UpstreamError | None:
+    """Pass an answer on to the caller: from here on nothing else can take its place.
+
+    Returns the upstream's failure in the middle of it, which the caller has been told in its dialect.
+    """
+    if opened.watcher is not None:
+        return await deliver_stream(call, caller, entry, opened, opened.watcher)
+    if opened.long:
+        return await deliver_long(call, caller, entry, opened)
+    entry.keep(opened.body)
     entry.settle(time.perf_counter())
-    await caller.reply(response.status, headers, answer)
+    headers = answer_headers(call, entry, opened.headers)
+    if entry.record.cost_usd is not None:
+        headers.append((b"x-gateway-cost", usd(entry.record.cost_usd)))
+    await caller.reply(opened.response.status, headers, opened.body)
+    return None
 
 
-async def relay_long(
-    caller: Caller,
-    entry: Entry,
-    response: UpstreamResponse,
-    family: Family,
-    headers: HeaderList,
-    head: bytearray,
-) -> None:
+async def deliver_stream(
+    call: Call, caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay
+) -> UpstreamError | None:
+    """Whole events as they came, until the last word; a failure becomes the dialect's error event."""
+    response = opened.response
+    headers = answer_headers(call, entry, opened.headers)
+    failure: GatewayError | None
+    try:
+        out = await pass_events(caller, entry, opened, watcher, headers)
+        failure = watcher.failure
+    except UpstreamError as error:
+        out, failure = b"", error
+    if failure is not None:
+        failure.message = without(failure.message, opened.credential)
+        entry.fail(failure)
+        out += watcher.error_event(failure)
+    elif watcher.fault is not None:
+        entry.fail(UpstreamError(watcher.fault.message))
+    entry.keep(out)
+    entry.settle(time.perf_counter())
+    if not caller.started:
+        await caller.start(response.status, headers)
+    await caller.end(out)
+    if failure is None and not watcher.cut_short:
+        await response.drain()
+    return failure if isinstance(failure, UpstreamError) else watcher.fault
+
+
+async def pass_events(
+    caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay, headers: HeaderList
+) -> bytes:
+    """All but the last bytes of a stream, which are returned: the row is settled before they go out."""
+    response, out = opened.response, opened.body
+    opened.body = b""
+    if opened.ended or watcher.failure is not None:
+        return out
+    while True:
+        if out:
+            if not caller.started:
+                await caller.start(response.status, headers)
+            entry.keep(out)
+            await caller.write(out)
+        chunk = await response.chunk()
+        if not chunk:
+            return watcher.finish()
+        out = watcher.feed(chunk)
+        if watcher.done or watcher.failure is not None:
+            return out
+
+
+async def deliver_long(call: Call, caller: Caller, entry: Entry, opened: Opened) -> UpstreamError | None:
     """An answer too long to keep, or of any other type: passed on as it comes, usage read from its tail."""
+    response = opened.response
     told = value_of(response.headers, b"content-length")
     length = int(told) if told is not None and told.isdigit() else None
-    await caller.start(response.status, headers, length=length)
-    chunk, tail, passed = bytes(head), b"", 0
+    await caller.start(response.status, answer_headers(call, entry, opened.headers), length=length)
+    chunk, tail, passed = opened.body, b"", 0
+    opened.body = b""
     try:
         while chunk:
             entry.keep(chunk)
@@ -251,11 +342,12 @@ async def relay_long(
     except UpstreamError as error:
         entry.fail(error)
         caller.abort()
-        return
-    usage = usage_in_tail(family, tail)
+        return error
+    usage = usage_in_tail(call.endpoint.family, tail)
     entry.meter = Reply(usage=usage, output_bytes=passed if usage is None else 0)
     entry.settle(time.perf_counter())
     await caller.end(chunk)
+    return None
 
 
 async def read_error(response: UpstreamResponse, upstream: Upstream, exchange: Exchange) -> UpstreamError:
@@ -279,16 +371,17 @@ async def refuse(call: Call, caller: Caller, entry: Entry, error: GatewayError) 
         caller.abort()
         return
     headers: HeaderList = [(b"content-type", b"application/json")]
+    retry_s = error.retry_after_s or 0
     if error.retry_after_s is not None:
-        headers.append((b"retry-after", str(error.retry_after_s).encode()))
+        headers.append((b"retry-after", str(retry_s).encode()))
+    if isinstance(error, LimitReached) and not (error.should_retry and retry_s <= PATIENT_S):
+        headers.append((b"x-should-retry", b"false"))  # SDKs would try again within seconds
     body = error.verbatim if isinstance(error, UpstreamRejected) else None
     body = body or render_error(call.endpoint.family, error, call.id)
     await caller.reply(error.status, answer_headers(call, entry, headers), body)
 
 
-def answer_headers(
-    call: Call, entry: Entry, headers: HeaderList, rendered: Rendered | None = None
-) -> HeaderList:
+def answer_headers(call: Call, entry: Entry, headers: HeaderList) -> HeaderList:
     """What the gateway says about its own part, on top of `headers`."""
     record = entry.record
     headers.append((b"x-request-id", call.id.encode()))
@@ -298,9 +391,14 @@ def answer_headers(
         headers.append((b"x-gateway-model", header_text(record.model_served)))
     headers.append((b"x-gateway-attempts", str(record.attempts).encode()))
     headers.append((b"x-gateway-overhead-ms", str(record.overhead_ms).encode()))
-    if rendered is not None and rendered.dropped:
-        headers.append((b"x-gateway-dropped", header_text(", ".join(rendered.dropped), MAX_DROPPED_CHARS)))
+    if entry.standing is not None:
+        headers += limit_headers(entry.standing(), call.endpoint.family, time.time())
     return headers
+
+
+def usd(amount: float) -> bytes:
+    """Without an exponent, to a millionth of a millionth."""
+    return f"{amount:.12f}".rstrip("0").rstrip(".").encode()
 
 
 def header_text(text: str, limit: int = 500) -> bytes:

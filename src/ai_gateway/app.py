@@ -18,13 +18,20 @@ import uvicorn
 
 from ai_gateway import __version__
 from ai_gateway.admin import landing
+from ai_gateway.admitting import Admitter
+from ai_gateway.asking import Asker
 from ai_gateway.config import Settings
 from ai_gateway.ingress.api import Api, Page
 from ai_gateway.ingress.health import Health
 from ai_gateway.ingress.server import GatewayProtocol, GatewayServer
 from ai_gateway.observe.logs import RequestLog, configure
 from ai_gateway.pipeline import Pipeline
+from ai_gateway.policy.calendar import Calendar
+from ai_gateway.policy.forwarded import networks
+from ai_gateway.policy.limiter import Limiter
+from ai_gateway.policy.prices import Prices
 from ai_gateway.policy.snapshot import Snapshot
+from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.store.accounting import SqliteAccounting
 from ai_gateway.store.clients import SqlClientStore
 from ai_gateway.store.crypto import SecretBox, load_or_create_key
@@ -45,6 +52,9 @@ PURGE_INTERVAL_S = 3600.0
 PURGE_CHUNK = 1000
 PURGE_PAUSE_S = 0.05
 FLUSH_TIMEOUT_S = 30.0
+RESTORE_TIMEOUT_S = 30.0
+MIN_RESTORED = 1024
+"""Admissions of a client that are taken over at least: a limit may be set later."""
 KEEP_ALIVE_S = 75
 BACKLOG = 2048
 DAY_MS = 86_400_000
@@ -86,23 +96,30 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 
 class Admission:
-    """Says no while the process stops, or while accounting could not take another row."""
+    """Says no while the process stops, while it serves as many requests as it may, and while accounting
+    could not take another row. Each ends by itself."""
 
-    def __init__(self, spool: Spool, health: Health, *, reject_when_full: bool) -> None:
+    def __init__(self, spool: Spool, health: Health, *, reject_when_full: bool, max_concurrency: int) -> None:
+        """`max_concurrency` 0: unlimited."""
         self._spool = spool
         self._health = health
         self._reject_when_full = reject_when_full
+        self._max_concurrency = max_concurrency
 
-    def tell(self, fault: str | None) -> None:
+    def tell(self, fault: str | None, in_flight: int) -> None:
         """Bring what accounting knows of itself into the health endpoints; `fault` is the writer's."""
         health, spool = self._health, self._spool
         health.accounting_fault = fault or (None if spool.healthy else "the spool cannot be written")
         health.accounting_full = self._reject_when_full and spool.is_full
         health.spool_depth = spool.depth
+        full = self._max_concurrency and in_flight >= self._max_concurrency
+        health.overloaded = f"{in_flight} in flight, which is server.max_concurrency" if full else None
 
-    def closed(self) -> str | None:
+    def closed(self, in_flight: int) -> str | None:
         if self._health.draining:
             return "the gateway is stopping: try again on another connection"
+        if self._max_concurrency and in_flight > self._max_concurrency:
+            return "the gateway serves as many requests as it may: try again later"
         if self._reject_when_full and self._spool.is_full:
             return "the gateway cannot write its accounting: try again later"
         return None
@@ -112,8 +129,17 @@ class Control:
     """The control path: brings changes into the data path, and keeps house."""
 
     def __init__(
-        self, store: SqlClientStore, pipeline: Pipeline, health: Health, admission: Admission, writer: Writer
+        self,
+        store: SqlClientStore,
+        pipeline: Pipeline,
+        health: Health,
+        admission: Admission,
+        writer: Writer,
+        limiter: Limiter,
+        prices: Prices,
     ) -> None:
+        self._prices = prices
+        self._limiter = limiter
         self._store = store
         self._admission = admission
         self._writer = writer
@@ -125,13 +151,29 @@ class Control:
         """Swap in a new snapshot where something has changed. Raises: StoreError."""
         version = await self._store.version()
         if version != self._pipeline.snapshot.version:
-            self._pipeline.snapshot = Snapshot.of(await self._store.list_clients(), version)
+            snapshot = Snapshot.of(await self._store.list_clients(), version)
+            self._pipeline.snapshot = snapshot
+            self._limiter.keep(frozenset(snapshot.clients))
+            self._prices.prepare(each.upstream for each in snapshot.clients.values() if each.upstream)
         self._health.database_fault = None
+
+    async def restore_limits(self) -> None:
+        """Go on counting where the last process stopped. Raises: StoreError."""
+        if not await asyncio.to_thread(self._writer.flush, RESTORE_TIMEOUT_S):
+            _log.warning("rows of the last run are still in the spool: limits do not count them")
+        wall_s, now_s = time.time(), time.monotonic()
+        month = self._limiter.calendar.day(wall_s).month
+        self._limiter.restore_days(await self._store.spent(since_day=f"{month}-01"), wall_s=wall_s)
+        since_ms = round(wall_s * 1000) - DAY_MS
+        for client in self._pipeline.snapshot.clients.values():
+            most = max(MIN_RESTORED, client.limits.minute, client.limits.hour, client.limits.day)
+            moments = await self._store.admissions(client.id, since_ms=since_ms, limit=most)
+            self._limiter.restore_admissions(client.id, moments, now_s=now_s, wall_s=wall_s)
 
     async def watch(self, stop: asyncio.Event) -> None:
         """See every change of a client within a second, whoever made it."""
         while not await _paused(stop, SNAPSHOT_POLL_S):
-            self._admission.tell(self._writer.fault)
+            self._admission.tell(self._writer.fault, self._pipeline.in_flight)
             try:
                 await self.refresh()
             except StoreError as error:
@@ -170,18 +212,39 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         proxies = Proxies.from_environment()
         transports = TransportPool(proxies)
         stack.push_async_callback(transports.close)
-        gate = Admission(spool, health, reject_when_full=accounting.on_full == "reject")
+        gate = Admission(
+            spool,
+            health,
+            reject_when_full=accounting.on_full == "reject",
+            max_concurrency=settings.server.max_concurrency,
+        )
         media = MediaFetcher(Guard(settings.network.allowed_hosts), proxies)
         stack.push_async_callback(media.close)
-        pipeline = Pipeline(transports=transports, media=media, sink=spool.append, gate=gate)
-        control = Control(store, pipeline, health, gate, writer)
+        limiter, upkeep = Limiter(Calendar(settings.limits.timezone)), Upkeep()
+        prices = Prices(settings.prices.overrides)
+        asker = Asker(
+            transports=transports,
+            media=media,
+            upkeep=upkeep,
+            costs=prices,
+            max_retries=settings.upstream.max_retries,
+        )
+        pipeline = Pipeline(
+            asker=asker,
+            sink=spool.append,
+            gate=gate,
+            admitter=Admitter(limiter, prices, block_unpriced=settings.prices.unknown == "block"),
+        )
+        control = Control(store, pipeline, health, gate, writer, limiter, prices)
         await control.refresh()
+        await control.restore_limits()
         api = Api(
             pipeline=pipeline,
             catalog=Catalog(transports, control.save_models),
             health=health,
             pages=_pages(),
             max_body_bytes=settings.server.max_body_bytes,
+            trusted_proxies=networks(settings.server.trusted_proxies),
         )
         stop = asyncio.Event()
         tasks = [asyncio.create_task(work) for work in (control.watch(stop), _purge(settings, stop))]

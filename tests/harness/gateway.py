@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import itertools
 import json
@@ -12,18 +13,33 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 import yaml
 
+from ai_gateway.core.client import ClientSettings
+from ai_gateway.store.clients import SqlClientStore
+from ai_gateway.store.crypto import SecretBox, load_or_create_key
+from ai_gateway.store.migrate import ensure_schema
 from tests.harness.processes import STOP_TIMEOUT_S, ChildProcess
 from tests.harness.waiting import free_port, wait_until
 
 START_TIMEOUT_S: Final = 60.0
 CLI_TIMEOUT_S: Final = 60.0
 HOST: Final = "127.0.0.1"
+UNLIMITED: Final = {
+    "rate_limit": {"requests_per_minute": 0, "requests_per_hour": 0, "requests_per_day": 0},
+    "quota": {
+        "max_input_tokens_per_day": 0,
+        "max_output_tokens_per_day": 0,
+        "max_requests_per_day": 0,
+        "max_input_tokens": 0,
+        "max_output_tokens": 0,
+    },
+}
 
 Option = str | int | float | bool | Sequence[str] | Mapping[str, str] | None
 
@@ -53,11 +69,12 @@ class GatewayProcess:
         port: int | None = None,
         start: bool = True,
     ) -> None:
-        """`config`: sections over the defaults, written as YAML before the first launch; None writes
-        no file, so that the gateway makes its own. `env`: variables for the gateway and its CLI.
+        """`config`: sections over the defaults, written as YAML before the first launch; new clients are
+        unlimited unless it says otherwise. None writes no file, so that the gateway makes its own.
+        `env`: variables for the gateway and its CLI.
 
-        Raises:
-            AssertionError: it did not get ready; the message holds its output.
+                Raises:
+                    AssertionError: it did not get ready; the message holds its output.
         """
         self.directory = directory
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -68,7 +85,7 @@ class GatewayProcess:
         self.env = _clean_environment(env or {})
         self._process: ChildProcess | None = None
         if config is not None:
-            merged = {**config, "server": {"host": HOST, **config.get("server", {})}}
+            merged = {"defaults": UNLIMITED, **config, "server": {"host": HOST, **config.get("server", {})}}
             self.config_path.write_text(yaml.safe_dump(merged, sort_keys=False))
             self.config_path.chmod(0o600)
         if start:
@@ -84,6 +101,10 @@ class GatewayProcess:
         """Raises: AssertionError where it was never started."""
         assert self._process is not None, "the gateway was not started"
         return self._process
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.running
 
     @property
     def pid(self) -> int:
@@ -186,9 +207,32 @@ class GatewayProcess:
         printed = self.cli("clients", "create", *option_arguments(named), "--json").stdout
         created = json.loads(printed)
         client = ClientInfo(id=created["id"], name=created["name"], api_key=created["api_key"])
-        if wait and self._process is not None and self._process.running:
+        if wait and self.running:
             wait_until(lambda: self._knows(client.api_key), what=f"client {client.name} being known")
         return client
+
+    def create_clients(self, options: Sequence[Mapping[str, Any]], *, wait: bool = True) -> list[ClientInfo]:
+        """Clients through the store in this process: many take no longer than one does through the CLI.
+        Options are members of `ClientSettings`; what is left out is unlimited, and a `name` is made.
+
+        Raises:
+            TimeoutError: the gateway did not see the last one within 10 s.
+        """
+        settings = [ClientSettings(**{"name": f"client-{next(_numbers)}", **each}) for each in options]
+        created = asyncio.run(self._store_clients(settings))
+        if wait and self.running:
+            wait_until(lambda: self._knows(created[-1].api_key), what="the new clients being known")
+        return created
+
+    async def _store_clients(self, settings: Sequence[ClientSettings]) -> list[ClientInfo]:
+        ensure_schema(self.database_path)
+        key = load_or_create_key(self.database_path.parent / "secret.key", None)
+        store = await SqlClientStore.open(self.database_path, SecretBox(key))
+        try:
+            made = [await store.create_client(each, now=datetime.now(UTC)) for each in settings]
+        finally:
+            await store.close()
+        return [ClientInfo(client.id, client.settings.name, key) for client, key in made]
 
     def _knows(self, api_key: str) -> bool:
         """Whether a key passes authentication: malformed JSON is refused before any upstream is called,
@@ -253,7 +297,7 @@ class GatewayProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop it, and insist on a clean end unless the test is failing already."""
-        if self._process is None or not self._process.running:
+        if not self.running:
             return
         if kind is None:
             self.stop()

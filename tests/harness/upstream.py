@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 START_TIMEOUT_S: Final = 10.0
 
@@ -100,7 +100,16 @@ class ScriptedUpstream:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._port.result(START_TIMEOUT_S)}/v1"
 
-    def __enter__(self) -> ScriptedUpstream:
+    @property
+    def url(self) -> str:
+        """The root: scheme, host and port."""
+        return self.base_url.removesuffix("/v1")
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Run `function` in the upstream's thread, e.g. to set an event that its script waits for."""
+        self._loop.call_soon_threadsafe(function)
+
+    def __enter__(self) -> Self:
         self._thread.start()
         self._port.result(START_TIMEOUT_S)
         return self

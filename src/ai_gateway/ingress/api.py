@@ -22,6 +22,7 @@ from ai_gateway.ingress.routes import Route, family_of, route
 from ai_gateway.ingress.server import GatewayProtocol
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.access import needs_model_list, visible_models
+from ai_gateway.policy.forwarded import Networks, caller_address
 from ai_gateway.upstream.catalog import Catalog
 
 __all__ = ["Api"]
@@ -55,12 +56,14 @@ class Api:
         health: Health,
         pages: dict[str, Page],
         max_body_bytes: int,
+        trusted_proxies: Networks = (),
     ) -> None:
         self._pipeline = pipeline
         self._catalog = catalog
         self._health = health
         self._pages = pages
         self._max_body_bytes = max_body_bytes
+        self._trusted_proxies = trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, _send: object) -> None:
         connection: GatewayProtocol = scope["gateway.connection"]
@@ -85,6 +88,8 @@ class Api:
         if method in ("GET", "HEAD") and await self._page(path, caller):
             return
         call, hint = _call(scope, method, path)
+        if self._trusted_proxies:
+            call.address = _behind_proxies(call, self._trusted_proxies)
         try:
             found = route(method, path, hint)
         except GatewayError as error:
@@ -164,6 +169,11 @@ def _call(scope: Scope, method: str, path: str) -> tuple[Call, Family]:
         query=query,
     )
     return call, family
+
+
+def _behind_proxies(call: Call, trusted: Networks) -> str | None:
+    forwarded = [value.decode("latin-1") for name, value in call.headers if name == b"x-forwarded-for"]
+    return caller_address(call.address, forwarded, trusted)
 
 
 def _key_of(headers: HeaderList) -> tuple[str | None, Family]:

@@ -19,6 +19,8 @@ class Health:
         self.accounting_full = False
         """The spool takes no more: requests are refused."""
         self.spool_depth = 0
+        self.overloaded: str | None = None
+        """Why requests are refused just now, where that is their number."""
 
     def answer(self, path: str) -> tuple[int, bytes] | None:
         """Status and JSON body for a health path; None for any other."""
@@ -36,13 +38,16 @@ class Health:
                 return None
 
     def _status(self) -> int:
-        return 503 if self.draining or self.database_fault or self.accounting_full else 200
+        faults = (self.draining, self.database_fault, self.accounting_full, self.overloaded)
+        return 503 if any(faults) else 200
 
     def _word(self) -> str:
         if self.draining:
             return "draining"
         if self.database_fault or self.accounting_full:
             return "unavailable"
+        if self.overloaded:
+            return "overloaded"
         return "degraded" if self.accounting_fault else "ok"
 
     def _checks(self) -> dict[str, object]:
@@ -51,4 +56,5 @@ class Health:
             "database": self.database_fault or "ok",
             "accounting": accounting if self.accounting_full or self.accounting_fault else "ok",
             "spool_depth": self.spool_depth,
+            "requests": self.overloaded or "ok",
         }

@@ -33,12 +33,18 @@ class Calendar:
         """The day that holds this instant."""
         today = self._today
         if today is None or not today.start_s <= wall_s < today.end_s:
-            today = self._today = self._make(datetime.fromtimestamp(wall_s, self._zone).date())
+            today = self._today = self._find(wall_s)
         return today
 
-    def first_of_month(self, day: Day) -> str:
-        """YYYY-MM-DD of the first day of its month."""
-        return f"{day.month}-01"
+    def _find(self, wall_s: float) -> Day:
+        """Days follow each other without gap or overlap, also where clocks are set back over a midnight, so
+        that a date is shown twice: the day that has begun goes on."""
+        name = datetime.fromtimestamp(wall_s, self._zone).date()
+        while wall_s >= self._midnight(name + timedelta(days=1)):
+            name += timedelta(days=1)
+        while wall_s < self._midnight(name):
+            name -= timedelta(days=1)
+        return self._make(name)
 
     def _make(self, day: date) -> Day:
         next_month = (day.replace(day=1) + timedelta(days=32)).replace(day=1)

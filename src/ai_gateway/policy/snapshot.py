@@ -9,7 +9,9 @@ from datetime import datetime
 
 import msgspec
 
-from ai_gateway.core.client import Client, ClientSettings
+from ai_gateway.core.client import Client, ClientSettings, ExtraBackend
+from ai_gateway.policy.limits import NO_LIMITS, Limits
+from ai_gateway.policy.targets import Target, fallback_targets
 from ai_gateway.providers import BaseUrlRequired, UnknownProvider, Upstream
 
 __all__ = ["ClientPolicy", "KeyGrant", "Snapshot", "Whitelist"]
@@ -49,19 +51,15 @@ class ClientPolicy(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     whitelist: Whitelist | None
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     expires_at_s: float | None
+    limits: Limits = NO_LIMITS
+    fallbacks: tuple[Target, ...] = ()
+    """Where requests go when the main backend fails, in order."""
 
     @classmethod
     def of(cls, client: Client) -> ClientPolicy:
         settings = client.settings
-        upstream, fault = None, None
-        try:
-            upstream = Upstream.of(
-                settings.backend,
-                base_url=settings.base_url,
-                credential=settings.backend_api_key.reveal(),
-            )
-        except (UnknownProvider, BaseUrlRequired) as error:
-            fault = str(error)
+        upstream, fault = _usable(settings)
+        extras = {extra.name: _usable(extra)[0] for extra in settings.extra_backends}
         return cls(
             id=client.id,
             name=settings.name,
@@ -71,7 +69,20 @@ class ClientPolicy(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             whitelist=Whitelist.of(settings.model_whitelist),
             networks=tuple(ipaddress.ip_network(network) for network in settings.allowed_ips),
             expires_at_s=_seconds(settings.expires_at),
+            limits=Limits.of(settings),
+            fallbacks=fallback_targets(settings.fallback_models, upstream, extras),
         )
+
+
+def _usable(backend: ClientSettings | ExtraBackend) -> tuple[Upstream | None, str | None]:
+    """The upstream, or None and why there is none."""
+    try:
+        upstream = Upstream.of(
+            backend.backend, base_url=backend.base_url, credential=backend.backend_api_key.reveal()
+        )
+    except (UnknownProvider, BaseUrlRequired) as error:
+        return None, str(error)
+    return upstream, None
 
 
 class KeyGrant(msgspec.Struct, frozen=True, eq=False):
@@ -87,15 +98,18 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
 
     grants: dict[bytes, KeyGrant]
     version: int = -1
+    clients: dict[str, ClientPolicy] = {}
+    """By id."""
 
     @classmethod
     def of(cls, clients: Iterable[Client], version: int) -> Snapshot:
         grants: dict[bytes, KeyGrant] = {}
+        policies: dict[str, ClientPolicy] = {}
         for client in clients:
-            policy = ClientPolicy.of(client)
+            policy = policies[client.id] = ClientPolicy.of(client)
             for key in client.keys:
                 grants[key.key_hash] = KeyGrant(policy, key.tail, _seconds(key.expires_at))
-        return cls(grants, version)
+        return cls(grants, version, policies)
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -6,21 +6,23 @@ of that length, wherever it begins. Clocks are the caller's: any that never goes
 
 from __future__ import annotations
 
+import math
 from array import array
+from bisect import bisect_left
 
 __all__ = ["DAY_S", "EXACT_ENTRIES", "HOUR_S", "MINUTE_S", "SlidingWindow"]
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
 EXACT_ENTRIES = 1024
 """Up to here each admission leaves its window to the instant. Beyond, neighbours within a 1024th of the
-window leave together with the last of them: never early, and memory stays bounded (32 KiB a window)."""
+window leave together with the last of them: never early, and memory stays bounded (some 64 KiB a window)."""
 _COMPACT_AT = 256
 
 
 class SlidingWindow:
     """The admissions of one client within the last `seconds`."""
 
-    __slots__ = ("_counts", "_first", "_head", "_times", "seconds", "total")
+    __slots__ = ("_counts", "_first", "_gone_s", "_head", "_times", "seconds", "total")
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -30,16 +32,22 @@ class SlidingWindow:
         """When the last admission of each entry was."""
         self._counts = array("L")
         self._head = 0
+        self._gone_s = -math.inf
+        """Of the newest admission that has left."""
         self._first = 0.0
         """When the newest entry was begun."""
 
     def used(self, now_s: float) -> int:
         """Admissions that still count at `now_s`."""
         times, head = self._times, self._head
-        gone = now_s - self.seconds
-        while head < len(times) and times[head] <= gone:
+        # The very sum that `wait_s` tells of: whoever has waited so long is let in, to the last bit.
+        seconds = self.seconds
+        if head == len(times) or times[head] + seconds > now_s:
+            return self.total
+        while head < len(times) and times[head] + seconds <= now_s:
             self.total -= self._counts[head]
             head += 1
+        self._gone_s = times[head - 1]
         if head > _COMPACT_AT and 2 * head > len(times):
             del times[:head], self._counts[:head]
             head = 0
@@ -51,6 +59,9 @@ class SlidingWindow:
         self.total += count
         times = self._times
         entries = len(times) - self._head
+        if entries >= EXACT_ENTRIES:
+            self.used(now_s)  # where no limit is set, nobody else looks
+            entries = len(times) - self._head
         if entries >= EXACT_ENTRIES and now_s - self._first <= self.seconds / EXACT_ENTRIES:
             times[-1] = now_s
             self._counts[-1] += count
@@ -59,17 +70,21 @@ class SlidingWindow:
         times.append(now_s)
         self._counts.append(count)
 
-    def remove(self, at_s: float, now_s: float) -> None:
-        """Take back one admission of `at_s`; one that has left the window counts no more anyway."""
-        self.used(now_s)
-        index = len(self._times) - 1
-        if at_s <= now_s - self.seconds or index < self._head:
+    def remove(self, at_s: float) -> None:
+        """Take back one admission of `at_s`; where it has left the window, there is nothing to take back."""
+        if at_s <= self._gone_s:
             return
-        while index > self._head and self._times[index - 1] >= at_s:
-            index -= 1
-        if self._counts[index]:
-            self._counts[index] -= 1
+        times, counts = self._times, self._counts
+        index = bisect_left(times, at_s, self._head)
+        while index < len(times) - 1 and not counts[index]:
+            index += 1
+        if index < len(times) and counts[index]:
+            counts[index] -= 1
             self.total -= 1
+        while len(times) > self._head and not counts[-1]:
+            times.pop()
+            counts.pop()
+            self._first = -math.inf  # an older entry takes no more
 
     def wait_s(self, now_s: float, limit: int) -> float:
         """Seconds until one more is within `limit`; 0.0 where it already is."""

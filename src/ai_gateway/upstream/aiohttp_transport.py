@@ -78,26 +78,27 @@ class AiohttpTransport:
             try:
                 return await self._send(request)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as second:
-                raise _failure(second, request.timeout_s, answering=False) from error
+                raise _failure(second, request.patience_s, answering=False) from error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _failure(error, request.timeout_s, answering=False) from error
+            raise _failure(error, request.patience_s, answering=False) from error
 
     async def _send(self, request: UpstreamRequest) -> AiohttpResponse:
         timeout = aiohttp.ClientTimeout(
             total=None,
-            sock_connect=min(CONNECT_TIMEOUT_S, request.timeout_s),
+            sock_connect=min(CONNECT_TIMEOUT_S, request.patience_s),
             sock_read=request.timeout_s,
         )
         url = URL(request.url, encoded=True)
-        response = await self._session.request(
-            request.method,
-            url,
-            data=request.body or None,
-            headers=request.headers,
-            timeout=timeout,
-            proxy=self._proxies.of(request.url) if self._proxies else None,
-            allow_redirects=False,
-        )
+        async with asyncio.timeout(request.patience_s):
+            response = await self._session.request(
+                request.method,
+                url,
+                data=request.body or None,
+                headers=request.headers,
+                timeout=timeout,
+                proxy=self._proxies.of(request.url) if self._proxies else None,
+                allow_redirects=False,
+            )
         return AiohttpResponse(response, request.timeout_s)
 
     async def close(self) -> None:
@@ -108,10 +109,10 @@ def _failure(error: Exception, timeout_s: float, *, answering: bool) -> Upstream
     """What went wrong, in words that hold no address and no credential."""
     match error:
         case aiohttp.ConnectionTimeoutError():
-            return UpstreamTimeout("could not connect to the upstream in time")
+            return UpstreamTimeout.connecting()
         case TimeoutError():
             what = "no further data" if answering else "no answer"
-            return UpstreamTimeout(f"{what} from the upstream within {timeout_s:g} seconds")
+            return UpstreamTimeout(f"{what} from the upstream within {round(timeout_s, 2):g} seconds")
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return UpstreamUnreachable("the upstream's TLS certificate or handshake was refused")
         case aiohttp.ClientConnectorDNSError():
@@ -126,4 +127,4 @@ def _failure(error: Exception, timeout_s: float, *, answering: bool) -> Upstream
         case _ if answering:
             return UpstreamProtocolError("the upstream's connection broke in the middle of its answer")
         case _:
-            return UpstreamUnreachable("the upstream closed the connection without an answer")
+            return UpstreamUnreachable.unanswered()

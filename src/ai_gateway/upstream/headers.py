@@ -75,7 +75,7 @@ _NOT_CALLER = _HOP_BY_HOP | {
     b"x-request-id",
     b"x-xss-protection",
 }
-_NOT_CALLER_PREFIXES = (b"x-ratelimit-", b"x-gateway-", b"cf-", b"access-control-")
+_NOT_CALLER_PREFIXES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-gateway-", b"cf-", b"access-control-")
 
 
 def for_upstream(headers: Headers, upstream: Upstream, content_type: bytes | None) -> list[tuple[str, str]]:

@@ -184,13 +184,14 @@ class _Connection(asyncio.BufferedProtocol):
 
     # What the transport calls
 
-    async def exchange(self, head: bytes, body: bytes, timeout_s: float) -> None:
+    async def exchange(self, head: bytes, request: UpstreamRequest) -> None:
         """Send a request and wait for the answer's head. Raises: UpstreamError, _Stale."""
         assert self.transport is not None
         if self.served:
             self._reset()
         self.busy = True
-        self._timeout_s = timeout_s
+        self._timeout_s = request.patience_s
+        body = request.body
         if len(body) <= READ_HIGH_BYTES:
             self.transport.write(head + body)
         else:
@@ -202,6 +203,7 @@ class _Connection(asyncio.BufferedProtocol):
         except BaseException:
             self.close()
             raise
+        self._timeout_s = request.timeout_s
 
     async def chunk(self) -> bytes:
         """What has come of the body; empty at its end. Raises: UpstreamError."""
@@ -277,7 +279,9 @@ class _Connection(asyncio.BufferedProtocol):
         try:
             await self._waiter
         except TimeoutError as error:
-            raise UpstreamTimeout(f"{what} from the upstream within {self._timeout_s:g} seconds") from error
+            raise UpstreamTimeout(
+                f"{what} from the upstream within {round(self._timeout_s, 2):g} seconds"
+            ) from error
         finally:
             self._waiter = None
 
@@ -343,14 +347,14 @@ class Http1Transport:
         origin, host = self._target(request.url)
         head = _head(request, host)
         pool = self._idle.setdefault(origin, [])
-        while (connection := self._idle_connection(pool)) is not None:
+        while request.repeatable and (connection := self._idle_connection(pool)) is not None:
             try:
-                await connection.exchange(head, request.body, request.timeout_s)
+                await connection.exchange(head, request)
             except _Stale:
                 continue  # closed under our hands: nothing was answered, nothing can be doubled
             return Http1Response(connection, pool)
-        connection = await self._connect(origin, min(CONNECT_TIMEOUT_S, request.timeout_s))
-        await connection.exchange(head, request.body, request.timeout_s)
+        connection = await self._connect(origin, min(CONNECT_TIMEOUT_S, request.patience_s))
+        await connection.exchange(head, request)
         return Http1Response(connection, pool)
 
     async def close(self) -> None:
@@ -381,7 +385,7 @@ class Http1Transport:
                     server_hostname=host if scheme == "https" else None,
                 )
         except TimeoutError as error:
-            raise UpstreamTimeout("could not connect to the upstream in time") from error
+            raise UpstreamTimeout.connecting() from error
         except (OSError, ValueError) as error:
             raise _unreachable(error) from error
         return connection
@@ -433,7 +437,7 @@ def _head(request: UpstreamRequest, host: str) -> bytes:
 
 def _lost(unanswered: bool) -> UpstreamError:
     if unanswered:
-        return UpstreamUnreachable("the upstream closed the connection without an answer")
+        return UpstreamUnreachable.unanswered()
     return UpstreamProtocolError("the upstream's connection broke in the middle of its answer")
 
 

@@ -10,13 +10,22 @@ __all__ = ["Transport", "UpstreamRequest", "UpstreamResponse"]
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP request. `timeout_s` bounds the wait for the first byte, and for each next one."""
+    """One HTTP request. `first_s` bounds the wait for the first byte, `timeout_s` that for each next one."""
 
     method: str
     url: str
     headers: list[tuple[str, str]]
     body: bytes
     timeout_s: float
+    first_s: float = 0.0
+    """0.0: as `timeout_s`."""
+    repeatable: bool = True
+    """May be sent again where a connection that was kept closes without an answer. Others get a connection of
+    their own: nobody can tell whether the upstream has acted on them."""
+
+    @property
+    def patience_s(self) -> float:
+        return self.first_s or self.timeout_s
 
 
 class UpstreamResponse(Protocol):
@@ -59,7 +68,7 @@ class Transport(Protocol):
 
         Raises:
             UpstreamUnreachable: no connection, or one that closed before it answered.
-            UpstreamTimeout: no answer within `timeout_s`.
+            UpstreamTimeout: no answer within `first_s`.
             UpstreamProtocolError: the answer is not HTTP.
         """
         ...

@@ -1,0 +1,179 @@
+"""The way in: a request's share of its client's limits, taken before any provider is asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from ai_gateway.answering import Call
+from ai_gateway.asking import Order
+from ai_gateway.core.headroom import Standing
+from ai_gateway.core.ledger import Entry
+from ai_gateway.dialects.endpoints import Job
+from ai_gateway.dialects.exchange import Exchange
+from ai_gateway.dialects.openai_usage import BYTES_PER_TOKEN
+from ai_gateway.errors import Forbidden
+from ai_gateway.policy.account import Account
+from ai_gateway.policy.limiter import Limiter, standing
+from ai_gateway.policy.limits import Limits, Want
+from ai_gateway.policy.snapshot import ClientPolicy
+from ai_gateway.policy.targets import Target
+from ai_gateway.providers import Upstream
+
+__all__ = ["SYSTEM_CLOCK", "Admitter", "Clock", "PriceBook"]
+
+SMALL_BODY_BYTES = 2048
+"""Up to here a quarter of the body's bytes is estimate enough of its tokens, while the quota is not tight."""
+_READING = frozenset({"GET", "HEAD", "DELETE"})
+_ANYTHING = Want()
+_NOTHING = Want(output_tokens=0)
+
+
+class Clock(NamedTuple):
+    """Seconds: of a clock that never goes back, and of Unix time."""
+
+    monotonic: Callable[[], float]
+    wall: Callable[[], float]
+
+
+SYSTEM_CLOCK = Clock(time.monotonic, time.time)
+
+
+class Rates(Protocol):
+    """USD a token, for reservations."""
+
+    @property
+    def input_usd(self) -> float: ...
+
+    @property
+    def output_usd(self) -> float: ...
+
+
+class PriceBook(Protocol):
+    """What providers charge."""
+
+    def find(self, upstream: Upstream, model: str, at_s: float) -> Rates | None:
+        """None where no price is known."""
+        ...
+
+
+class Admitter:
+    """Admits requests by all limits of their clients, or refuses them."""
+
+    def __init__(
+        self,
+        limiter: Limiter,
+        prices: PriceBook,
+        *,
+        block_unpriced: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """`block_unpriced`: a client with a budget may not use what has no price."""
+        self._limiter = limiter
+        self._prices = prices
+        self._block_unpriced = block_unpriced
+        self._clock = clock
+
+    def day(self, wall_s: float) -> str:
+        """The calendar day of an instant, YYYY-MM-DD."""
+        return self._limiter.calendar.day(wall_s).name
+
+    def introduce(self, entry: Entry, client: ClientPolicy) -> None:
+        """From here on, every answer tells how the client stands."""
+        entry.standing = partial(self._standing, client)
+
+    def admit(
+        self, call: Call, entry: Entry, client: ClientPolicy, exchange: Exchange, main: Target
+    ) -> Order:
+        """Take the request's share of every limit.
+
+        Raises: LimitReached, ContextLengthExceeded; Forbidden where a budget needs a price and none is known.
+        """
+        limits, targets = client.limits, _targets(client, main, call.endpoint.job)
+        wall_s = self._clock.wall()
+        account = self._limiter.account(client.id, wall_s)
+        if not limits.counts_tokens:
+            want = _ANYTHING
+        elif call.endpoint.job is Job.COUNT:
+            want = _NOTHING
+        else:
+            output_tokens = _output(call, client, exchange)
+            if limits.has_budget and self._block_unpriced and output_tokens != 0:
+                targets = self._priced(targets, wall_s)
+            want = self._want(limits, account, exchange, targets, output_tokens, wall_s)
+        reservation = account.admit(limits, want, now_s=self._clock.monotonic(), wall_s=wall_s)
+        entry.charge = reservation
+        entry.record.admitted, entry.record.day = True, reservation.day
+        return Order(
+            call=call,
+            entry=entry,
+            client=client,
+            exchange=exchange,
+            targets=targets,
+            reservation=reservation,
+            input_tokens=want.input_tokens,
+        )
+
+    def _want(
+        self,
+        limits: Limits,
+        account: Account,
+        exchange: Exchange,
+        targets: Iterable[Target],
+        output_tokens: int | None,
+        wall_s: float,
+    ) -> Want:
+        """What the request is expected to use, wherever it ends up: at the dearest of its prices."""
+        input_tokens = len(exchange.body) // BYTES_PER_TOKEN
+        tight = limits.input_tokens and account.today.all_input + input_tokens > limits.input_tokens
+        if tight or len(exchange.body) > SMALL_BODY_BYTES:
+            input_tokens = exchange.input_estimate()
+        input_usd = output_usd = 0.0
+        if limits.has_budget:
+            for target in targets:
+                rates = self._prices.find(target.upstream, target.model or "", wall_s)
+                if rates is not None:
+                    input_usd, output_usd = max(input_usd, rates.input_usd), max(output_usd, rates.output_usd)
+        return Want(
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            input_usd=input_tokens * input_usd,
+            output_usd=output_usd,
+        )
+
+    def _priced(self, targets: tuple[Target, ...], wall_s: float) -> tuple[Target, ...]:
+        """Those whose price is known. Raises: Forbidden where the first has none."""
+        found = tuple(
+            each for each in targets if self._prices.find(each.upstream, each.model or "", wall_s) is not None
+        )
+        if not found or found[0] is not targets[0]:
+            raise Forbidden(
+                f"no price is known for model '{targets[0].model}', and this client has a budget to keep",
+                code="model_not_allowed",
+                param="model",
+            )
+        return found
+
+    def _standing(self, client: ClientPolicy) -> Standing:
+        wall_s = self._clock.wall()
+        account = self._limiter.account(client.id, wall_s)
+        return standing(account, client.limits, now_s=self._clock.monotonic(), wall_s=wall_s)
+
+
+def _output(call: Call, client: ClientPolicy, exchange: Exchange) -> int | None:
+    """Output tokens that the answer may have, as far as anybody has said so."""
+    if call.endpoint.job is Job.PLAIN:
+        return 0 if call.method in _READING else 1
+    asked, cap = exchange.output_asked, client.settings.max_output_tokens
+    return min(asked, cap) if asked is not None and cap else asked
+
+
+def _targets(client: ClientPolicy, main: Target, job: Job) -> tuple[Target, ...]:
+    """Where the request may go. Vectors of another model mean something else: for them only another backend
+    with the very same model will do."""
+    if not client.fallbacks or job not in (Job.CHAT, Job.EMBED):
+        return (main,)
+    others = (each for each in client.fallbacks if each.key != main.key)
+    return (main, *(each for each in others if job is Job.CHAT or each.model == main.model))

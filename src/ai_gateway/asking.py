@@ -1,0 +1,314 @@
+"""The way out: a request put to its client's provider, again where that helps, then to the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from ai_gateway.answering import Call, Opened, open_answer
+from ai_gateway.core.ledger import MAX_LOGGED_BODY, Entry, Price
+from ai_gateway.core.record import Attempt
+from ai_gateway.core.usage import Usage
+from ai_gateway.dialects.endpoints import Job
+from ai_gateway.dialects.estimates import estimate_answer
+from ai_gateway.dialects.exchange import Exchange, Settings
+from ai_gateway.dialects.interface import Rendered
+from ai_gateway.dialects.openai_usage import BYTES_PER_TOKEN
+from ai_gateway.dialects.opening import open_exchange
+from ai_gateway.dialects.relay_stream import StreamRelay
+from ai_gateway.dialects.translation import Moment
+from ai_gateway.errors import BadRequest, NotFound, UpstreamError
+from ai_gateway.policy.account import Reservation
+from ai_gateway.policy.attempts import BUSY, Attempts
+from ai_gateway.policy.snapshot import ClientPolicy
+from ai_gateway.policy.targets import Target
+from ai_gateway.policy.upkeep import Upkeep
+from ai_gateway.providers import Provider, Upstream
+from ai_gateway.upstream.headers import for_translated, for_upstream, value_of
+from ai_gateway.upstream.media import MediaFetcher, inline_urls
+from ai_gateway.upstream.pool import TransportPool
+from ai_gateway.upstream.transport import UpstreamRequest
+
+__all__ = ["Asker", "Costs", "Order", "read"]
+
+_GENERATES = frozenset({Job.CHAT, Job.EMBED})
+_READING = frozenset({"GET", "HEAD"})
+
+
+class Costs(Protocol):
+    """What providers charge."""
+
+    def cost(
+        self, upstream: Upstream, model: str, reported: str | None, usage: Usage, at_s: float
+    ) -> float | None:
+        """USD; `reported` is the provider's own name for the model. None where no price is known."""
+        ...
+
+
+class Order(msgspec.Struct, kw_only=True, eq=False):
+    """An admitted request."""
+
+    call: Call
+    entry: Entry
+    client: ClientPolicy
+    exchange: Exchange
+    """As read for the first target."""
+    targets: Sequence[Target]
+    reservation: Reservation
+    input_tokens: int
+    """Estimated."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent again although it was perhaps carried out: an answer more does no harm, a
+        file or a batch more does."""
+        return self.call.endpoint.known or self.call.method in _READING
+
+
+class _Prepared(msgspec.Struct, kw_only=True, eq=False):
+    """A request ready for one target."""
+
+    target: Target
+    exchange: Exchange
+    rendered: Rendered
+    outgoing: UpstreamRequest
+
+
+class Asker:
+    """Sends requests to providers."""
+
+    def __init__(
+        self,
+        *,
+        transports: TransportPool,
+        media: MediaFetcher,
+        upkeep: Upkeep,
+        costs: Costs,
+        max_retries: int,
+    ) -> None:
+        self._transports = transports
+        self._media = media
+        self._upkeep = upkeep
+        self._costs = costs
+        self._max_retries = max_retries
+
+    async def ask(self, order: Order) -> tuple[Opened, Target] | None:
+        """The answer that some target gives, with nothing of it passed on yet; None where the gateway answers
+        by itself.
+
+        Raises: UpstreamError, BadRequest, NotFound.
+        """
+        attempts = Attempts(
+            order.targets,
+            self._upkeep,
+            now_s=time.monotonic(),
+            patience_s=order.client.settings.timeout_seconds,
+            max_retries=self._max_retries,
+            safe=order.repeatable,
+        )
+        try:
+            return await self._until_answered(order, attempts)
+        finally:
+            attempts.abandoned()
+
+    def note_break(self, target: Target, failure: UpstreamError) -> None:
+        """An answer that had begun broke off. A refusal, or being busy, says that the upstream works."""
+        if failure.retryable and failure.status != BUSY:
+            self._upkeep.failed(target, time.monotonic(), probe=False)
+
+    async def _until_answered(self, order: Order, attempts: Attempts) -> tuple[Opened, Target] | None:
+        prepared: _Prepared | None = None
+        opened: Opened | None
+        error: UpstreamError | None = None
+        while True:
+            if prepared is None or prepared.target is not attempts.target:
+                prepared = await self._prepare_next(order, attempts, error)
+                if prepared is None:
+                    return None
+            opened, error = None, None
+            try:
+                opened = await self._try(order, prepared, attempts.left_s(time.monotonic()))
+                error = opened.fault
+            except UpstreamError as failure:
+                error = failure
+            if error is None:
+                attempts.succeeded(time.monotonic())
+                assert opened is not None
+                return opened, prepared.target
+            pause_s = attempts.failed(error, now_s=time.monotonic(), jitter=random.random())  # noqa: S311 - to spread, not to hide
+            if pause_s is None:
+                if opened is None:
+                    raise error
+                return opened, prepared.target  # what the provider said of its failure is passed on
+            order.entry.end_attempt(error, time.perf_counter())
+            if opened is not None:
+                opened.response.close()
+            await asyncio.sleep(pause_s)
+
+    async def _prepare_next(
+        self, order: Order, attempts: Attempts, failure: UpstreamError | None
+    ) -> _Prepared | None:
+        """For the target whose turn it is. A fallback that has no form for the request is passed over.
+
+        Raises: BadRequest, NotFound; or the `failure` that led to the fallbacks, where none of them is left.
+        """
+        while True:
+            try:
+                return await self._prepare(order, attempts.target)
+            except (BadRequest, NotFound):
+                if attempts.target is order.targets[0]:
+                    raise
+                if not attempts.skip(time.monotonic()):
+                    if failure is None:
+                        raise
+                    raise failure from None
+
+    async def _prepare(self, order: Order, target: Target) -> _Prepared | None:
+        call, client, entry = order.call, order.client, order.entry
+        exchange = order.exchange
+        if target is not order.targets[0]:
+            exchange = read(call, order.exchange.body, target.upstream.provider, lambda _: target.model)
+        if exchange.canonical is not None:
+            fetch = self._media.fetch
+            exchange.canonical = await inline_urls(exchange.canonical, exchange.url_kinds, fetch)
+        settings = Settings(
+            model=target.model,
+            system_prompt=client.settings.system_prompt,
+            max_output_tokens=client.settings.max_output_tokens,
+            output_limit=order.reservation.allowance if order.reservation.capped else None,
+        )
+        rendered = exchange.render(settings, target.upstream.provider)
+        if client.settings.log_bodies:
+            log_bodies(entry, order.exchange.body, rendered.body if rendered else b"")
+        if rendered is None:
+            entry.record.model_served = target.model
+            return None
+        upstream = target.upstream
+        outgoing = UpstreamRequest(
+            method=call.method,
+            url=upstream.url(
+                rendered.path or call.path,
+                model=target.model,
+                query=joined(rendered.query, call, exchange),
+            ),
+            headers=outgoing_headers(call, upstream, exchange, rendered),
+            body=rendered.body,
+            timeout_s=client.settings.timeout_seconds,
+            repeatable=order.repeatable,
+        )
+        return _Prepared(target=target, exchange=exchange, rendered=rendered, outgoing=outgoing)
+
+    async def _try(self, order: Order, prepared: _Prepared, patience_s: float) -> Opened:
+        """One call to a provider. Raises: UpstreamError."""
+        entry, call, target = order.entry, order.call, prepared.target
+        started_ms = (time.perf_counter() - call.started_s) * 1000
+        if not entry.record.attempts:
+            entry.record.overhead_ms = round(started_ms, 3)
+        generates = call.endpoint.job in _GENERATES
+        attempt = Attempt(
+            provider=target.upstream.provider_name,
+            backend=target.backend,
+            model=target.model or "",
+            started_ms=round(started_ms, 3),
+        )
+        entry.begin_attempt(
+            attempt,
+            price=self._price(call, target),
+            estimate=partial(estimate_answer, prepared.exchange) if generates else None,
+        )
+        outgoing = prepared.outgoing
+        if patience_s < outgoing.timeout_s:
+            outgoing = msgspec.structs.replace(outgoing, first_s=max(patience_s, 0.001))
+        try:
+            response = await self._transports.of(target.upstream).send(outgoing)
+        except UpstreamError as error:
+            if not error.arrived:
+                entry.estimate = None
+            raise
+        attempt.status = response.status
+        try:
+            return await open_answer(
+                call,
+                entry,
+                response,
+                target.upstream,
+                prepared.exchange,
+                prepared.rendered,
+                partial(_bound, order) if order.reservation.bounded else None,
+            )
+        except BaseException:
+            response.close()
+            raise
+
+    def _price(self, call: Call, target: Target) -> Price:
+        if call.endpoint.job is Job.COUNT:
+            return _free
+        return partial(_cost, self._costs, target, call.started_ms / 1000)
+
+
+def _bound(order: Order, watcher: StreamRelay) -> None:
+    """A stream ends where the client's output tokens do."""
+    reservation = order.reservation
+
+    def grow(output_bytes: int) -> int:
+        reservation.covers(-(-output_bytes // BYTES_PER_TOKEN))
+        return reservation.allowance * BYTES_PER_TOKEN
+
+    watcher.bound(grow, input_tokens=order.input_tokens)
+
+
+def _cost(costs: Costs, target: Target, at_s: float, usage: Usage, reported: str | None) -> float | None:
+    return costs.cost(target.upstream, target.model or "", reported, usage, at_s)
+
+
+def _free(_: Usage, __: str | None) -> float | None:
+    """Nobody charges for counting tokens."""
+    return 0.0
+
+
+def read(call: Call, body: bytes, provider: Provider, serves: Callable[[str | None], str | None]) -> Exchange:
+    """The request in `body`, for this provider; `serves` tells the model behind the caller's name.
+
+    Raises: BadRequest, NotFound.
+    """
+    if (value_of(call.headers, b"content-encoding") or b"identity") != b"identity":
+        raise BadRequest("compressed request bodies are not supported: send them plain")
+    kind = value_of(call.headers, b"content-type")
+    return open_exchange(
+        call.endpoint,
+        body,
+        call.asked,
+        provider,
+        content_type=kind.decode("latin-1") if kind else None,
+        moment=Moment(id=call.id.removeprefix("req_"), created_s=call.started_ms // 1000),
+        serves=serves,
+    )
+
+
+def joined(query: str, call: Call, exchange: Exchange) -> str:
+    """The query for the upstream: what the dialect needs, and the caller's own where it is relayed."""
+    own = "" if exchange.translated else call.query
+    return f"{query}&{own}" if query and own else query or own
+
+
+def outgoing_headers(
+    call: Call, upstream: Upstream, exchange: Exchange, rendered: Rendered
+) -> list[tuple[str, str]]:
+    """A relayed caller's own headers pass; those of another dialect mean nothing to this provider."""
+    if exchange.translated:
+        return for_translated(call.headers, upstream, rendered.headers)
+    kind = b"application/json" if exchange.is_json else value_of(call.headers, b"content-type")
+    return for_upstream(call.headers, upstream, kind)
+
+
+def log_bodies(entry: Entry, asked: bytes, sent: bytes) -> None:
+    """Keep what the caller sent and what went upstream, cut at `MAX_LOGGED_BODY` bytes."""
+    entry.record.caller_request = asked[:MAX_LOGGED_BODY].decode("utf-8", "replace")
+    entry.record.upstream_request = sent[:MAX_LOGGED_BODY].decode("utf-8", "replace")
+    entry.bodies = bytearray()
