@@ -63,6 +63,7 @@ def test_a_wheel_knows_commit_and_time(tree: Path, kind: list[str]) -> None:
     info: dict[str, str] = {}
     with zipfile.ZipFile(wheel) as archive:
         exec(archive.read("ai_gateway/_build_info.py"), info)
+        assert "ai_gateway/policy/price_table.json" in archive.namelist()
     assert info["COMMIT"] == git(tree, "rev-parse", "HEAD")
     assert info["BUILD_TIME"] == "2023-11-14T22:13:20Z"
     assert info["VERSION"] == wheel.name.split("-")[1]
