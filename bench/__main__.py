@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import measure
+from bench import admission, measure
 from bench.errors import BenchError
 from bench.gateway import Gateway
 from bench.measure import (
@@ -40,7 +40,7 @@ from bench.target import Endpoints, Server, Target, Upstreams
 from bench.worker import LoadProcess
 from bench.wrk import Wrk
 
-SECTIONS = ("requests", "streams", "translation", "rss", "start")
+SECTIONS = ("admission", "requests", "streams", "translation", "rss", "start")
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,11 @@ def _measure(options: Options, results: Results, stack: ExitStack) -> None:
     measured_core, load_core = two_cores()
     raise_file_limit()
     stack.enter_context(pinned(load_core))
+    if "admission" in options.sections:
+        _progress("admission, in process")
+        admission.measure(results)
+    if options.sections == {"admission"}:
+        return
     home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
     load = stack.enter_context(LoadProcess(core=load_core))
     upstreams = Upstreams(chat_port=free_port(), stream_port=load.stub_port)

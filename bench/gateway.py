@@ -15,8 +15,9 @@ from bench.procs import Process, free_port, wait_for_200
 from bench.target import Endpoints, Upstreams
 
 _SEEN_WITHIN_S = 5.0  # the gateway promises one second
-_UNLIMITED = {
-    f"AI_GATEWAY_DEFAULTS__{name}": "0"
+_MANY = 10**9
+_LIMITS = {
+    f"AI_GATEWAY_DEFAULTS__{name}": str(_MANY)
     for name in (
         "RATE_LIMIT__REQUESTS_PER_MINUTE",
         "RATE_LIMIT__REQUESTS_PER_HOUR",
@@ -28,6 +29,7 @@ _UNLIMITED = {
         "QUOTA__MAX_OUTPUT_TOKENS",
     )
 }
+"""Every limit is on, and none is reached."""
 
 
 class _NewClient(msgspec.Struct):
@@ -38,7 +40,7 @@ def _environment() -> dict[str, str]:
     """Ours, without settings and proxies that the caller's shell may hold for another gateway."""
     foreign = ("ai_gateway_", "http_proxy", "https_proxy", "all_proxy")
     ours = {name: value for name, value in os.environ.items() if not name.lower().startswith(foreign)}
-    return ours | _UNLIMITED | {"AI_GATEWAY_SERVER__HOST": "127.0.0.1"}
+    return ours | _LIMITS | {"AI_GATEWAY_SERVER__HOST": "127.0.0.1"}
 
 
 class Gateway:
@@ -80,6 +82,9 @@ class Gateway:
             "--base-url": f"http://127.0.0.1:{upstream_port}/v1",
             "--backend-api-key": "sk-bench-upstream",
             "--default-model": MODEL,
+            "--max-concurrency": str(_MANY),
+            "--budget-usd-day": str(_MANY),
+            "--budget-usd-month": str(_MANY),
         }
         words = [word for option in options.items() for word in option]
         command = [*self._command, "clients", "create", *words, "--json"]

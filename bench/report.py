@@ -77,6 +77,13 @@ _SECTIONS = (
         ),
     ),
     (
+        "Admission by all limits and settlement, in process",
+        (
+            _Row("admission_us", "CPU us a request", 1),
+            _Row("limit_headers_us", "limit headers, CPU us an answer", 1),
+        ),
+    ),
+    (
         "Process tree",
         (
             _Row("rss_idle_mb", "RSS idle, MiB", 1, True),

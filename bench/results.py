@@ -86,6 +86,7 @@ AIMS = (
         2.5,
         lambda r: r.by_relay("translated_fast32_cpu_us", "fast32_cpu_us"),
     ),
+    Aim("admission by all limits, in process", " us", 10, lambda r: r.median("admission_us", GATEWAY)),
     Aim("RSS under load", " MiB", 90, lambda r: r.median("rss_load_mb", GATEWAY)),
     Aim("second start to first 200", " ms", 1000, lambda r: r.median("start_ms", GATEWAY)),
 )
