@@ -21,7 +21,6 @@ import click
 from ai_gateway.cli.config_template import render_config
 from ai_gateway.cli.context import CommandFailed, State, open_store
 from ai_gateway.cli.output import base_url, curl_line
-from ai_gateway.cli.passwords import hash_password, new_password, new_secret
 from ai_gateway.config import (
     ConfigMissing,
     Settings,
@@ -30,6 +29,8 @@ from ai_gateway.config import (
     replace_value,
     write_new,
 )
+from ai_gateway.store.accounts import PASSWORD_HASH, SESSION_SECRET
+from ai_gateway.store.passwords import hash_password, new_password, new_secret
 
 if TYPE_CHECKING:
     from ai_gateway.store.protocols import ClientStore
@@ -38,14 +39,10 @@ __all__ = [
     "ADMIN_STATE",
     "DEMO_STATE",
     "DONE",
-    "PASSWORD_HASH",
     "PASSWORD_HASH_KEY",
-    "SESSION_SECRET",
     "prepare",
 ]
 
-PASSWORD_HASH = "admin.password_hash"  # noqa: S105 - the name of a stored setting
-SESSION_SECRET = "admin.session_secret"  # noqa: S105 - the name of a stored setting
 PASSWORD_HASH_KEY = ("admin", "password_hash")
 ADMIN_STATE = "first_launch.admin"
 DEMO_STATE = "first_launch.demo"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from datetime import datetime
 from typing import Annotated, Literal
@@ -189,6 +190,13 @@ class Client(_Model):
     created_at: datetime
     updated_at: datetime
     last_seen: datetime | None = None
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change of the settings; not with the cached model list, nor with keys."""
+        shown = self.settings.model_dump_json(exclude={"backend_api_key", "extra_backends", "models"})
+        moment = round(self.updated_at.timestamp() * 1000)
+        return f'"{moment:x}-{hashlib.sha256(shown.encode()).hexdigest()[:12]}"'
 
     def public(self) -> dict[str, object]:
         """Everything that may be shown, JSON-ready: credentials become a yes or no."""

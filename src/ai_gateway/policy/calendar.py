@@ -36,6 +36,10 @@ class Calendar:
             today = self._today = self._find(wall_s)
         return today
 
+    def start_s(self, day: str) -> float:
+        """The first instant of YYYY-MM-DD. Raises: ValueError where it is no day."""
+        return self._midnight(date.fromisoformat(day))
+
     def _find(self, wall_s: float) -> Day:
         """Days follow each other without gap or overlap, also where clocks are set back over a midnight, so
         that a date is shown twice: the day that has begun goes on."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
-from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
@@ -15,15 +13,15 @@ import msgspec
 
 from ai_gateway.core.record import Attempt, RequestRecord
 from ai_gateway.store import sqlite
+from ai_gateway.store.days import DAY_MS, utc_day
 from ai_gateway.store.rows import storable
+from ai_gateway.store.steps import KEPT_DAYS, steps_of
 
 __all__ = ["Sums", "SqliteAccounting", "aggregate", "day_of"]
 
 BUSY_TIMEOUT_S = 1.0
 """Short: the writer comes back by itself, and has to be able to stop in between."""
 
-_DAY_MS = 86_400_000
-_EPOCH = date(1970, 1, 1).toordinal()
 _BODIES = ("caller_request", "upstream_request", "response")
 _COLUMNS = tuple(name for name in RequestRecord.__struct_fields__ if name not in _BODIES)
 _values = attrgetter(*_COLUMNS)
@@ -56,6 +54,22 @@ ON CONFLICT (day, client_id, model) DO UPDATE SET
     unpriced_requests = unpriced_requests + excluded.unpriced_requests,
     cost_usd = CASE WHEN excluded.cost_usd IS NULL THEN cost_usd
                     ELSE coalesce(cost_usd, 0.0) + excluded.cost_usd END
+"""
+_ADD_STEPS = """
+INSERT INTO usage_steps (
+    step_s, client_id, at, model, requests, errors, input_tokens, output_tokens, cost_usd
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (step_s, client_id, at, model) DO UPDATE SET
+    requests = requests + excluded.requests,
+    errors = errors + excluded.errors,
+    input_tokens = input_tokens + excluded.input_tokens,
+    output_tokens = output_tokens + excluded.output_tokens,
+    cost_usd = CASE WHEN excluded.cost_usd IS NULL THEN cost_usd
+                    ELSE coalesce(cost_usd, 0.0) + excluded.cost_usd END
+"""
+_PURGE_STEPS = """
+DELETE FROM usage_steps WHERE (step_s, client_id, at, model) IN (
+    SELECT step_s, client_id, at, model FROM usage_steps WHERE step_s = ? AND at < ? LIMIT ?)
 """
 _PURGE_BODIES = """
 DELETE FROM request_bodies WHERE request_id IN (
@@ -137,6 +151,14 @@ class SqliteAccounting:
             rows = connection.execute(_PURGE_ROWS, (rows_before_ms, limit - bodies)).rowcount
         return bodies + rows
 
+    def purge_steps(self, *, now_ms: int, limit: int = 1000) -> int:
+        gone = 0
+        with self._transaction() as connection:
+            for step_s, kept_days in KEPT_DAYS.items():
+                before_ms = now_ms - kept_days * DAY_MS
+                gone += connection.execute(_PURGE_STEPS, (step_s, before_ms, limit - gone)).rowcount
+        return gone
+
     def close(self) -> None:
         """A later call of another method opens it again."""
         if self._connection is not None:
@@ -186,6 +208,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> No
     connection.executemany(
         _ADD_USAGE, [(*key, *msgspec.structs.astuple(sums)) for key, sums in usage.items()]
     )
+    connection.executemany(_ADD_STEPS, steps_of(rows))
     connection.executemany(_SEEN, [(at, client) for client, at in seen.items()])
 
 
@@ -220,10 +243,4 @@ def _insert_rows(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) 
 
 def day_of(row: RequestRecord) -> str:
     """The day that a row counts for, YYYY-MM-DD."""
-    return row.day or _utc_day(row.started_at // _DAY_MS)
-
-
-@lru_cache(maxsize=64)
-def _utc_day(number: int) -> str:
-    """YYYY-MM-DD of a day since 1970."""
-    return date.fromordinal(_EPOCH + number).isoformat()
+    return row.day or utc_day(row.started_at)

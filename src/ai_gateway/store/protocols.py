@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -13,17 +13,29 @@ from ai_gateway.core.record import RequestRecord
 
 __all__ = [
     "AccountingStore",
+    "Actor",
+    "BadCursor",
+    "ClientCursor",
+    "ClientRow",
     "ClientStore",
     "DuplicateName",
     "NoSuchClient",
     "SpentRow",
+    "StaleClient",
     "StoreError",
     "UsageRow",
 ]
 
+ClientCursor = tuple[str | int | float | None, ...]
+"""Where a page of clients ends; opaque outside the store."""
+
 
 class StoreError(Exception):
     """The database cannot be used; the message says what to do, without a traceback."""
+
+
+class BadCursor(StoreError):
+    """A place in a list that is none of this list's."""
 
 
 class NoSuchClient(StoreError):
@@ -31,7 +43,30 @@ class NoSuchClient(StoreError):
 
 
 class DuplicateName(StoreError):
-    """Another client has this name."""
+    """Another client, or user, has this name."""
+
+
+class StaleClient(StoreError):
+    """The client is not as it was when the change was made up; `etag` is that of what it is now."""
+
+    def __init__(self, etag: str) -> None:
+        super().__init__("the client was changed meanwhile")
+        self.etag = etag
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who makes a change, as the audit log names it."""
+
+    kind: Literal["user", "token", "cli"]
+    name: str
+    address: str | None = None
+
+
+class ClientRow(msgspec.Struct, frozen=True):
+    """A client in a list."""
+
+    client: Client
+    key: ClientCursor
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +99,10 @@ class SpentRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientStore(Protocol):
-    """Clients and their keys. Every change raises `version()`, by which a running server sees it."""
+    """Clients and their keys. Every change raises `version()`, by which a running server sees it.
+
+    A change writes its audit row in the same transaction: `by` whom; None: by the command line.
+    """
 
     async def version(self) -> int:
         """A number that grows with every change of a client or key."""
@@ -78,29 +116,64 @@ class ClientStore(Protocol):
         """Raises: NoSuchClient."""
         ...
 
-    async def create_client(self, settings: ClientSettings, *, now: datetime) -> tuple[Client, str]:
+    async def page_clients(
+        self,
+        *,
+        q: str | None,
+        backend: str | None,
+        active: bool | None,
+        sort: Literal["name", "last_seen", "cost_today"],
+        today: str,
+        after: ClientCursor | None,
+        limit: int,
+    ) -> Sequence[ClientRow]:
+        """A part of the list: by name, or by time or today's cost with the highest first.
+
+        Raises: BadCursor where `after` is none of this order's.
+        """
+        ...
+
+    async def create_client(
+        self, settings: ClientSettings, *, now: datetime, by: Actor | None = None
+    ) -> tuple[Client, str]:
         """The new client and its first key in clear: the only time that it exists outside the caller.
 
         Raises: DuplicateName.
         """
         ...
 
-    async def update_client(self, client_id: str, settings: ClientSettings, *, now: datetime) -> Client:
+    async def update_client(
+        self,
+        client_id: str,
+        settings: ClientSettings,
+        *,
+        now: datetime,
+        by: Actor | None = None,
+        expected: str | None = None,
+    ) -> Client:
         """A cached model list that belongs to another provider or address is forgotten.
 
-        Raises: NoSuchClient, DuplicateName.
+        `expected`: the `etag` that the client must still have.
+        Raises: NoSuchClient, DuplicateName, StaleClient.
         """
         ...
 
-    async def set_models(self, client_id: str, models: Sequence[str]) -> None:
-        """Caches the provider's model list; does not count as an admin's change of `updated_at`."""
+    async def set_models(self, client_id: str, models: Sequence[str], *, by: Actor | None = None) -> None:
+        """Caches the provider's model list; does not change `updated_at`. Audited only where `by` is told.
+
+        Raises: NoSuchClient.
+        """
         ...
 
-    async def delete_client(self, client_id: str) -> None:
-        """Its request rows and usage stay. Raises: NoSuchClient."""
+    async def delete_client(
+        self, client_id: str, *, by: Actor | None = None, expected: str | None = None
+    ) -> None:
+        """Its request rows and usage stay. Raises: NoSuchClient, StaleClient."""
         ...
 
-    async def rotate_key(self, client_id: str, *, now: datetime, grace_s: int = 0) -> str:
+    async def rotate_key(
+        self, client_id: str, *, now: datetime, grace_s: int = 0, by: Actor | None = None
+    ) -> str:
         """A new key in clear. Older keys stop at `now + grace_s` seconds. Raises: NoSuchClient."""
         ...
 
@@ -137,6 +210,10 @@ class AccountingStore(Protocol):
 
     def purge(self, *, rows_before_ms: int, bodies_before_ms: int, limit: int = 1000) -> int:
         """Delete at most `limit` rows that are older (Unix ms); aggregates stay. Returns how many."""
+        ...
+
+    def purge_steps(self, *, now_ms: int, limit: int = 1000) -> int:
+        """Delete at most `limit` sums of minutes and hours that no chart shows any more."""
         ...
 
     def close(self) -> None: ...

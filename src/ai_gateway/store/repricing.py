@@ -14,6 +14,7 @@ import msgspec
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.store import sqlite
 from ai_gateway.store.accounting import Sums, aggregate, day_of
+from ai_gateway.store.steps import steps_of
 
 __all__ = ["CHUNK", "Repriced", "reprice"]
 
@@ -48,6 +49,11 @@ WHERE day = ? AND client_id = ? AND model = ?
 _NONE_PRICED = """
 UPDATE usage_daily SET cost_usd = NULL
 WHERE day = ? AND client_id = ? AND model = ? AND cost_usd < ? AND unpriced_requests >= requests - errors
+"""
+
+_ADD_STEP = """
+UPDATE usage_steps SET cost_usd = max(coalesce(cost_usd, 0.0) + ?, 0.0)
+WHERE step_s = ? AND client_id = ? AND at = ? AND model = ?
 """
 
 Key = tuple[str, str, str]
@@ -128,13 +134,13 @@ def _chunks(
 def _write(connection: sqlite3.Connection, changes: Sequence[tuple[RequestRecord, RequestRecord]]) -> int:
     """In one transaction; rows that have changed or gone meanwhile are left. Returns how many were not."""
     sums: dict[Key, _Change] = {}
-    changed = 0
+    done: list[tuple[RequestRecord, RequestRecord]] = []
     connection.execute("BEGIN IMMEDIATE")
     try:
         for old, new in changes:
             values = (new.cost_usd, new.attempt_log, old.id, old.cost_usd, old.attempt_log)
             if connection.execute(_UPDATE, values).rowcount:
-                changed += 1
+                done.append((old, new))
                 _add(sums, old, new)
         connection.executemany(
             _ADD, [(one.unpriced, one.gained, one.cost_usd, *key) for key, one in sums.items()]
@@ -142,11 +148,12 @@ def _write(connection: sqlite3.Connection, changes: Sequence[tuple[RequestRecord
         connection.executemany(
             _NONE_PRICED, [(*key, _NOTHING_USD) for key, one in sums.items() if one.lost and not one.gained]
         )
+        connection.executemany(_ADD_STEP, [(cost, *key) for key, cost in _step_costs(done).items()])
         connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
         raise
-    return changed
+    return len(done)
 
 
 def _add(sums: dict[Key, _Change], old: RequestRecord, new: RequestRecord) -> None:
@@ -162,6 +169,20 @@ def _add(sums: dict[Key, _Change], old: RequestRecord, new: RequestRecord) -> No
         change.cost_usd += (now.cost_usd or 0.0) - (was.cost_usd or 0.0)
         change.gained = change.gained or now.cost_usd is not None
         change.lost = change.lost or (was.cost_usd is not None and now.cost_usd is None)
+
+
+def _step_costs(
+    changes: Sequence[tuple[RequestRecord, RequestRecord]],
+) -> dict[tuple[int, str, int, str], float]:
+    """What the rows add to the costs of minutes and hours now, less what they added before."""
+    costs: dict[tuple[int, str, int, str], float] = {}
+    for pair in changes:
+        for row, sign in zip(pair, (-1.0, 1.0), strict=True):
+            for step_s, client, at, model, *_, cost in steps_of([row]):
+                if cost is not None:
+                    key = (step_s, client, at, model)
+                    costs[key] = costs.get(key, 0.0) + sign * cost
+    return costs
 
 
 def _ms(day: str) -> int:

@@ -17,18 +17,25 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     false,
+    text,
 )
 
 __all__ = [
+    "api_tokens",
+    "audit_log",
     "changes",
     "client_keys",
     "clients",
     "metadata",
     "request_bodies",
     "requests",
+    "sessions",
     "settings",
     "usage_daily",
+    "usage_steps",
+    "users",
 ]
 
 metadata = MetaData(
@@ -101,9 +108,12 @@ requests = Table(
     Column("attempt_log", Text, comment="JSON, where one call was not enough"),
     Column("key_tail", Text),
     Column("caller_address", Text),
-    # Pages of the log go by (time, id): of everything, and of one client.
+    # Pages of the log go by (time, id): of everything, of one client or model, of failures.
     Index(None, "started_at", "id"),
     Index(None, "client_id", "started_at", "id"),
+    Index(None, "model_served", "started_at", "id"),
+    # (PostgreSQL's own condition is in the migration: its name here would load that dialect.)
+    Index("ix_requests_failed", "started_at", "id", "status", sqlite_where=text("status >= 400")),
 )
 
 request_bodies = Table(
@@ -136,6 +146,84 @@ usage_daily = Table(
     Column("estimated_requests", BigInteger, nullable=False),
     Column("unpriced_requests", BigInteger, nullable=False),
     Column("cost_usd", Double, comment="null while none of it could be priced"),
+    sqlite_with_rowid=False,  # rows lie in the order of the key, in which reports read them
+)
+
+usage_steps = Table(
+    "usage_steps",
+    metadata,
+    Column("step_s", Integer, primary_key=True, autoincrement=False, comment="60 or 3600"),
+    Column("client_id", Text, primary_key=True, comment="of hours; empty: all clients, and strangers"),
+    Column("at", BigInteger, primary_key=True, autoincrement=False, comment="start of the step"),
+    Column("model", Text, primary_key=True, comment="as in usage_daily"),
+    Column("requests", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False, comment="status 400 and above"),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_usd", Double, comment="null while none of it could be priced"),
+    Index(None, "step_s", "at"),  # by which old ones are deleted
+    sqlite_with_rowid=False,
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("username", Text, nullable=False),
+    Column("folded", Text, nullable=False, comment="the name by which it is found, whatever the case"),
+    Column("password_hash", Text, nullable=False, comment="Argon2id"),
+    Column("role", Text, nullable=False, comment="admin or viewer"),
+    Column("is_active", Boolean, nullable=False),
+    Column("must_change_password", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_sign_in_at", BigInteger),
+    UniqueConstraint("folded"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True, comment="SHA-256 of its name"),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("address", Text),
+    Column("user_agent", Text),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True, comment="SHA-256 of the token"),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False, comment="admin or viewer; never more than the user's"),
+    Column("tail", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("last_used_at", BigInteger),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("actor_kind", Text, nullable=False, comment="user, token or cli"),
+    Column("actor", Text, nullable=False),
+    Column("address", Text),
+    Column("action", Text, nullable=False, comment="such as client.update"),
+    Column("target_kind", Text, nullable=False),
+    Column("target_id", Text),
+    Column("target_name", Text),
+    Column("changes", Text, nullable=False, comment="JSON; secrets are only named"),
+    Index(None, "actor", "id"),
+    Index(None, "action", "id"),
+    Index(None, "target_id", "id"),
+    Index(None, "target_name", "id"),
 )
 
 settings = Table(

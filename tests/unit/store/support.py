@@ -63,6 +63,9 @@ class MemoryAccounting:
     def purge(self, *, rows_before_ms: int, bodies_before_ms: int, limit: int = 1000) -> int:
         return 0
 
+    def purge_steps(self, *, now_ms: int, limit: int = 1000) -> int:
+        return 0
+
     def close(self) -> None:
         pass
 

@@ -1,10 +1,10 @@
-"""Admin passwords: making and hashing."""
+"""Passwords of those who sign in: making, hashing, checking."""
 
 from __future__ import annotations
 
 import secrets
 
-__all__ = ["hash_password", "new_password", "new_secret"]
+__all__ = ["hash_password", "new_password", "new_secret", "verify_password"]
 
 # Without characters that look alike: people copy these from a screen. 20 of 56 are 116 bits.
 _ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -25,3 +25,14 @@ def hash_password(password: str) -> str:
     from argon2 import PasswordHasher
 
     return PasswordHasher().hash(password)
+
+
+def verify_password(password_hash: str, password: str) -> bool:
+    """Whether this is the password; takes as long as hashing one. False for what is no hash."""
+    from argon2 import PasswordHasher
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    try:
+        return PasswordHasher().verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
