@@ -18,6 +18,7 @@ from ai_gateway.dialects.registry import render_error
 from ai_gateway.dialects.relay_answer import usage_in_tail
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
 from ai_gateway.errors import GatewayError, LimitReached, UpstreamError, UpstreamRejected
+from ai_gateway.policy.snapshot import KeyGrant
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import (
     for_caller,
@@ -75,6 +76,8 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     address: str | None
     query: str = ""
     """Without the key."""
+    grant: KeyGrant | None = None
+    """What it may, where that is known without a key: calls of the gateway's own."""
     asked: Asked = Asked()
     """What the path says beside the endpoint."""
 
@@ -403,6 +406,4 @@ def usd(amount: float) -> bytes:
 
 def header_text(text: str, limit: int = 500) -> bytes:
     """Visible ASCII only: names of models and members come from the caller."""
-    if text.isascii() and text.isprintable():
-        return text[:limit].encode()
     return bytes(ord(c) if 32 <= ord(c) < 127 else ord("?") for c in text[:limit])

@@ -17,18 +17,26 @@ from pathlib import Path
 import uvicorn
 
 from ai_gateway import __version__
-from ai_gateway.admin import landing
+from ai_gateway.admin.feed import Feed
+from ai_gateway.admin.loader import Loader, Parts
+from ai_gateway.admin.site import AdminSite
 from ai_gateway.admitting import Admitter
 from ai_gateway.asking import Asker
 from ai_gateway.config import Settings
+from ai_gateway.core.client import Client
+from ai_gateway.core.headroom import LimitState
+from ai_gateway.core.record import RequestRecord
 from ai_gateway.ingress.api import Api, Page
 from ai_gateway.ingress.health import Health
+from ai_gateway.ingress.responses import SECURITY_HEADERS
 from ai_gateway.ingress.server import GatewayProtocol, GatewayServer
 from ai_gateway.observe.logs import RequestLog, configure
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.calendar import Calendar
+from ai_gateway.policy.circuit import CircuitState
 from ai_gateway.policy.forwarded import networks
-from ai_gateway.policy.limiter import Limiter
+from ai_gateway.policy.limiter import Limiter, states
+from ai_gateway.policy.limits import Limits
 from ai_gateway.policy.prices import Prices
 from ai_gateway.policy.snapshot import Snapshot
 from ai_gateway.policy.upkeep import Upkeep
@@ -57,6 +65,8 @@ MIN_RESTORED = 1024
 """Admissions of a client that are taken over at least: a limit may be set later."""
 KEEP_ALIVE_S = 75
 BACKLOG = 2048
+WS_MESSAGE_BYTES = 64 * 1024
+"""The dashboard says nothing over its socket."""
 DAY_MS = 86_400_000
 
 _log = logging.getLogger("ai_gateway")
@@ -195,18 +205,49 @@ class Control:
             _log.warning("the model list of client %s was not stored: %s", client_id, error)
 
 
+class Gauges:
+    """How the process is, for the dashboard."""
+
+    def __init__(self, health: Health, pipeline: Pipeline, limiter: Limiter, upkeep: Upkeep) -> None:
+        self._health = health
+        self._pipeline = pipeline
+        self._limiter = limiter
+        self._upkeep = upkeep
+
+    def in_flight(self) -> int:
+        return self._pipeline.in_flight
+
+    def health(self) -> tuple[str, dict[str, str | int]]:
+        return self._health.report()
+
+    def limit_states(self, client: Client) -> Sequence[LimitState]:
+        wall_s = time.time()
+        account = self._limiter.account(client.id, wall_s)
+        return states(account, Limits.of(client.settings), now_s=time.monotonic(), wall_s=wall_s)
+
+    def circuits(self) -> Sequence[CircuitState]:
+        return self._upkeep.circuits(time.monotonic())
+
+
 async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> int:
     database = settings.database.path
     key = load_or_create_key(database.parent / "secret.key", os.environ.get("AI_GATEWAY_SECRET_KEY"))
     accounting = settings.accounting
     health = Health(__version__)
     async with contextlib.AsyncExitStack() as stack:
-        store = await SqlClientStore.open(database, SecretBox(key))
+        box = SecretBox(key)
+        store = await SqlClientStore.open(database, box)
         stack.push_async_callback(store.close)
         ledger = SqliteAccounting(database, fsync=accounting.fsync)
         spool = Spool(database.parent / "spool", max_bytes=accounting.spool_max_bytes, fsync=accounting.fsync)
         stack.callback(spool.close)
-        writer = Writer(spool, ledger, on_read=requests.write)
+        feed = Feed()
+
+        def finished(records: Sequence[RequestRecord]) -> None:
+            requests.write(records)
+            feed.put(records)
+
+        writer = Writer(spool, ledger, on_read=finished)
         writer.start()
         stack.callback(_finish_accounting, writer)
         proxies = Proxies.from_environment()
@@ -238,11 +279,28 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         control = Control(store, pipeline, health, gate, writer, limiter, prices)
         await control.refresh()
         await control.restore_limits()
+        loader = Loader(
+            Parts(
+                settings=settings,
+                config_path=config_path,
+                environ=os.environ,
+                version=__version__,
+                started_ms=time.time_ns() // 1_000_000,
+                box=box,
+                pipeline=pipeline,
+                transports=transports,
+                proxies=proxies,
+                state=Gauges(health, pipeline, limiter, upkeep),
+                feed=feed,
+            )
+        )
+        stack.push_async_callback(loader.close)
         api = Api(
             pipeline=pipeline,
             catalog=Catalog(transports, control.save_models),
             health=health,
-            pages=_pages(),
+            pages={"/": Page(307, [(b"location", b"/admin")], b"")},
+            admin=AdminSite(loader.load, version=__version__, headers=list(SECURITY_HEADERS)),
             max_body_bytes=settings.server.max_body_bytes,
             trusted_proxies=networks(settings.server.trusted_proxies),
         )
@@ -254,12 +312,6 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         gc.collect()
         gc.freeze()  # what the start has made stays: no collection need look at it again
         return await _listen(settings, api, health, config_path)
-
-
-def _pages() -> dict[str, Page]:
-    home = Page(307, [(b"location", b"/admin")], b"")
-    admin = Page(200, landing.HEADERS, landing.page(__version__))
-    return {"/": home, "/admin": admin, "/admin/": admin}
 
 
 async def _listen(settings: Settings, api: Api, health: Health, config_path: Path) -> int:
@@ -274,7 +326,9 @@ async def _listen(settings: Settings, api: Api, health: Health, config_path: Pat
     config = uvicorn.Config(
         api,
         http=GatewayProtocol,
-        ws="none",
+        ws="none",  # made by GatewayProtocol where it is wanted
+        ws_max_size=WS_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -297,6 +351,8 @@ async def _listen(settings: Settings, api: Api, health: Health, config_path: Pat
 
     def draining() -> None:
         health.draining = True
+
+    GatewayProtocol.websocket_paths = frozenset({b"/admin/ws"})
 
     await GatewayServer(config, on_started=started, on_drain=draining).serve(sockets=sockets)
     return 0
@@ -356,7 +412,10 @@ async def _purge(settings: Settings, stop: asyncio.Event) -> None:
                 limit=PURGE_CHUNK,
             ):
                 if await _paused(stop, PURGE_PAUSE_S):  # the writer gets in between
-                    break
+                    return
+            while await asyncio.to_thread(store.purge_steps, now_ms=now_ms, limit=PURGE_CHUNK):
+                if await _paused(stop, PURGE_PAUSE_S):
+                    return
         except StoreError as error:
             _log.warning("old rows were not deleted, the next round tries again: %s", error)
         finally:

@@ -95,7 +95,9 @@ class Pipeline:
 
         Raises: Unauthenticated, Forbidden, Overloaded.
         """
-        grant = authenticate(self.snapshot, call.key, address=call.address, now_s=call.started_ms / 1000)
+        grant = call.grant or authenticate(
+            self.snapshot, call.key, address=call.address, now_s=call.started_ms / 1000
+        )
         client = grant.client
         record = entry.record
         record.client_id, record.client_name, record.key_tail = client.id, client.name, grant.tail

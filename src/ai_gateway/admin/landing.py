@@ -1,4 +1,4 @@
-"""The page at `/admin`: what runs here, and how it is administered."""
+"""The page at `/admin` where the dashboard was not built: what runs here, and how it is administered."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def page(version: str) -> bytes:
 <title>ai-gateway</title><style>{_STYLE}</style></head>
 <body>
 <h1>ai-gateway</h1>
-<p>This gateway is running, version {version}. It is administered from its command line:</p>
+<p>This gateway is running, version {version}. Its dashboard is not built: <code>make run</code> and
+<code>make build</code> do that, from a source tree. Until then it is administered from its command line:</p>
 <pre>ai-gateway clients list
 ai-gateway clients create --name my-app --backend openai --backend-api-key KEY
 ai-gateway usage</pre>

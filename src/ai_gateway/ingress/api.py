@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -15,7 +16,7 @@ from ai_gateway.dialects.endpoints import PLAIN, Family, Job, plain
 from ai_gateway.dialects.interface import Asked
 from ai_gateway.dialects.registry import render_error
 from ai_gateway.errors import GatewayError, NotFound
-from ai_gateway.ingress.caller import HttpCaller, Receive, Scope
+from ai_gateway.ingress.caller import HttpCaller, Receive, Scope, Send
 from ai_gateway.ingress.health import Health
 from ai_gateway.ingress.model_lists import model_list
 from ai_gateway.ingress.routes import Route, family_of, route
@@ -33,6 +34,7 @@ HeaderList = list[tuple[bytes, bytes]]
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 _OWN_QUERY = frozenset({"key", "api-version"})
 """Parameters that are for the gateway: the key, and what Azure's SDK adds for Azure."""
+_ADMIN_ENDS = frozenset({b"", b"/"})
 _ALT = frozenset({"alt", "$alt"})
 """Gemini's choice of how a stream is framed (Google APIs, "System parameters")."""
 
@@ -45,6 +47,9 @@ class Page(msgspec.Struct, frozen=True):
     body: bytes
 
 
+AdminApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
 class Api:
     """Answers every request that reaches the server."""
 
@@ -55,9 +60,12 @@ class Api:
         catalog: Catalog,
         health: Health,
         pages: dict[str, Page],
+        admin: AdminApp,
         max_body_bytes: int,
         trusted_proxies: Networks = (),
     ) -> None:
+        """`admin` has `/admin` and all that is under it."""
+        self._admin = admin
         self._pipeline = pipeline
         self._catalog = catalog
         self._health = health
@@ -65,7 +73,14 @@ class Api:
         self._max_body_bytes = max_body_bytes
         self._trusted_proxies = trusted_proxies
 
-    async def __call__(self, scope: Scope, receive: Receive, _send: object) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw_path: bytes = scope["raw_path"]
+        if raw_path.startswith(b"/admin") and raw_path[6:7] in _ADMIN_ENDS:
+            if self._trusted_proxies and scope["client"]:
+                host, port = scope["client"]
+                scope["client"] = (_behind_proxies(host, scope["headers"], self._trusted_proxies), port)
+            await self._admin(scope, receive, send)
+            return
         connection: GatewayProtocol = scope["gateway.connection"]
         caller = HttpCaller(scope, receive, max_body=self._max_body_bytes)
         task = asyncio.current_task()
@@ -89,7 +104,7 @@ class Api:
             return
         call, hint = _call(scope, method, path)
         if self._trusted_proxies:
-            call.address = _behind_proxies(call, self._trusted_proxies)
+            call.address = _behind_proxies(call.address, call.headers, self._trusted_proxies)
         try:
             found = route(method, path, hint)
         except GatewayError as error:
@@ -171,9 +186,9 @@ def _call(scope: Scope, method: str, path: str) -> tuple[Call, Family]:
     return call, family
 
 
-def _behind_proxies(call: Call, trusted: Networks) -> str | None:
-    forwarded = [value.decode("latin-1") for name, value in call.headers if name == b"x-forwarded-for"]
-    return caller_address(call.address, forwarded, trusted)
+def _behind_proxies(address: str | None, headers: HeaderList, trusted: Networks) -> str | None:
+    forwarded = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+    return caller_address(address, forwarded, trusted)
 
 
 def _key_of(headers: HeaderList) -> tuple[str | None, Family]:

@@ -15,11 +15,12 @@ from ai_gateway.errors import BodyTooLarge
 from ai_gateway.ingress.responses import SECURITY_HEADERS
 from ai_gateway.ingress.server import GatewayProtocol
 
-__all__ = ["HttpCaller", "Receive", "Scope"]
+__all__ = ["HttpCaller", "Receive", "Scope", "Send"]
 
 # ASGI's own types: a scope and a message are mappings of anything (ASGI specification 3.0).
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 HeaderList = list[tuple[bytes, bytes]]
 

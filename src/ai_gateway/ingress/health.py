@@ -37,6 +37,10 @@ class Health:
             case _:
                 return None
 
+    def report(self) -> tuple[str, dict[str, str | int]]:
+        """How it is in a word, and one for each check."""
+        return self._word(), self._checks()
+
     def _status(self) -> int:
         faults = (self.draining, self.database_fault, self.accounting_full, self.overloaded)
         return 503 if any(faults) else 200
@@ -50,7 +54,7 @@ class Health:
             return "overloaded"
         return "degraded" if self.accounting_fault else "ok"
 
-    def _checks(self) -> dict[str, object]:
+    def _checks(self) -> dict[str, str | int]:
         accounting = "full" if self.accounting_full else "waiting for the database"
         return {
             "database": self.database_fault or "ok",

@@ -44,6 +44,8 @@ class GatewayProtocol(HttpToolsProtocol):
     hang_up: Callable[[], object] | None = None
     draining = False
     """Set on the class when the process stops: every answer then closes its connection."""
+    websocket_paths: frozenset[bytes] = frozenset()
+    """Set on the class: where an upgrade to WebSocket is made; it is ignored everywhere else."""
 
     active: RequestResponseCycle
     """The exchange being served: of pipelined ones, uvicorn's own `cycle` is the newest."""
@@ -97,8 +99,22 @@ class GatewayProtocol(HttpToolsProtocol):
         self._in_head, self._head_bytes = False, 0
         self._check_head()
         super().on_headers_complete()
-        if self.draining:
+        if self.draining and not self._upgrades():
             self.cycle.keep_alive = False
+
+    def _should_upgrade(self) -> bool:
+        return self._get_upgrade() == b"websocket" and self.url.partition(b"?")[0] in self.websocket_paths
+
+    def _upgrades(self) -> bool:
+        return bool(self.parser.should_upgrade()) and self._should_upgrade()
+
+    def handle_websocket_upgrade(self) -> None:
+        # Here, since most processes never serve one.
+        from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+        self.ws_protocol_class = WebSocketsSansIOProtocol
+        self.scope.pop("gateway.connection", None)  # type: ignore[typeddict-item]
+        super().handle_websocket_upgrade()
 
     def _check_head(self) -> None:
         """What the parser lets pass, and two readers could read in two ways. Raises: BadRequest."""
@@ -117,6 +133,8 @@ class GatewayProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
+        if self._upgrades():
+            return
         if self.cycle.response_complete:
             self._discarded += len(body)
             if self._discarded > MAX_DISCARDED_BYTES:

@@ -1,0 +1,66 @@
+"""Loads what is behind `/admin/api` when it is first asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_gateway.admin.feed import Feed
+from ai_gateway.admin.site import Backend
+from ai_gateway.admin.state import GatewayState
+from ai_gateway.config import Settings
+from ai_gateway.pipeline import Pipeline
+from ai_gateway.store.crypto import SecretBox
+from ai_gateway.store.database import Database
+from ai_gateway.upstream.pool import TransportPool
+from ai_gateway.upstream.proxies import Proxies
+
+__all__ = ["Loader", "Parts"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the running gateway hands over."""
+
+    settings: Settings
+    config_path: Path
+    environ: Mapping[str, str]
+    version: str
+    started_ms: int
+    box: SecretBox
+    pipeline: Pipeline
+    transports: TransportPool
+    proxies: Proxies | None
+    state: GatewayState
+    feed: Feed
+
+
+Opener = Callable[[Parts, Callable[[Database], None]], Awaitable[Backend]]
+
+
+class Loader:
+    """Opens the backend, and closes what it has opened."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._databases: list[Database] = []
+
+    async def load(self) -> Backend:
+        """Raises: StoreError."""
+        opened = await asyncio.to_thread(_opener)
+        return await opened(self._parts, self._databases.append)
+
+    async def close(self) -> None:
+        for database in self._databases:
+            await database.close()
+
+
+def _opener() -> Opener:
+    """Imports that take some time: in a thread, so that the event loop goes on meanwhile."""
+    import uvicorn.protocols.websockets.websockets_sansio_impl  # noqa: F401 - the first socket finds it loaded
+
+    from ai_gateway.admin.backend import open_backend
+
+    return open_backend
