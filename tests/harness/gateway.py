@@ -258,6 +258,15 @@ class GatewayProcess:
         finally:
             connection.close()
 
+    def execute(self, sql: str, *parameters: Any) -> None:
+        """A change of the gateway's database, made behind its back."""
+        connection = sqlite3.connect(self.database_path, timeout=10)
+        try:
+            with connection:
+                connection.execute(sql, parameters)
+        finally:
+            connection.close()
+
     def request_row(self, request_id: str, timeout_s: float = 10.0) -> dict[str, Any]:
         """The row of the request log with this id (the answer's `x-request-id`), once it is there.
 
