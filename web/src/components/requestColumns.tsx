@@ -1,0 +1,77 @@
+/** The columns of request lists. */
+
+import { Link } from "wouter";
+
+import type { RequestSummary } from "@/api/types";
+import type { Column } from "@/components/DataTable";
+import { Cost, Num, Plain, When } from "@/components/Text";
+import { StatusBadge } from "@/components/StatusBadge";
+import { duration } from "@/lib/format";
+
+type Name = "status" | "at" | "client" | "model" | "tokens" | "cost" | "latency";
+
+function model(row: RequestSummary): string {
+  return row.model_served ?? row.model_asked ?? "";
+}
+
+const COLUMNS: Record<Name, Column<RequestSummary>> = {
+  at: {
+    key: "at",
+    title: "Time",
+    lead: true,
+    cell: (row) => (
+      <Link href={`/requests/${row.id}`} title={`Request ${row.id}`}>
+        <When iso={row.at} />
+      </Link>
+    ),
+  },
+  status: {
+    key: "status",
+    title: "Status",
+    cell: (row) => <StatusBadge status={row.status} error={row.error} />,
+  },
+  client: {
+    key: "client",
+    title: "Client",
+    cell: (row) =>
+      row.client_id ? (
+        <Link href={`/clients/${row.client_id}`}>
+          <Plain text={row.client_name ?? row.client_id} cut />
+        </Link>
+      ) : (
+        <span className="gw-dim">unknown key</span>
+      ),
+  },
+  model: {
+    key: "model",
+    title: "Model",
+    cell: (row) => (
+      <>
+        {model(row) ? <Plain text={model(row)} cut /> : <span className="gw-dim">none</span>}
+        {row.attempts > 1 && <div className="gw-dim">{row.attempts} attempts</div>}
+      </>
+    ),
+  },
+  tokens: {
+    key: "tokens",
+    title: "Tokens in / out",
+    right: true,
+    cell: (row) => (
+      <span title={row.usage_estimated ? "Estimated: the provider reported none" : undefined} className="gw-num">
+        {row.usage_estimated && "≈ "}
+        <Num value={row.input_tokens} /> / <Num value={row.output_tokens} />
+      </span>
+    ),
+  },
+  cost: { key: "cost", title: "Cost", right: true, cell: (row) => <Cost usd={row.cost_usd} /> },
+  latency: {
+    key: "latency",
+    title: "Took",
+    right: true,
+    cell: (row) => <span className="gw-num">{duration(row.latency_ms)}</span>,
+  },
+};
+
+export function requestColumns(...names: Name[]): Column<RequestSummary>[] {
+  return names.map((name) => COLUMNS[name]);
+}

@@ -1,0 +1,13 @@
+import { join } from "node:path";
+
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: { alias: { "@": join(import.meta.dirname, "src") } },
+  test: {
+    environment: "happy-dom",
+    environmentOptions: { happyDOM: { url: "http://gateway.test/admin/" } },
+    include: ["test/**/*.test.{ts,tsx}"],
+    setupFiles: ["test/setup.ts"],
+  },
+});
