@@ -7,7 +7,7 @@ const source = new URL("../openapi.json", import.meta.url);
 const target = new URL("../src/api/schema.ts", import.meta.url);
 const banner = "// Written by `npm run schema` from openapi.json. Do not edit.\n\n";
 
-const text = banner + astToString(await openapiTS(readFileSync(source, "utf8"), { defaultNonNullable: true }));
+const text = banner + astToString(await openapiTS(readFileSync(source, "utf8"), { defaultNonNullable: false }));
 if (!process.argv.includes("--check")) {
   writeFileSync(target, text);
 } else if (readFileSync(target, "utf8") !== text) {

@@ -1,5 +1,6 @@
 /** The way to the admin API: CSRF token, problem details, and a session that ends while somebody works. */
 
+import type { Answer, Ask, Method, PathWith } from "@/api/operations";
 import { session } from "@/session/store";
 
 export interface FieldProblem {
@@ -28,14 +29,13 @@ export type Query = Record<string, string | number | boolean | null | undefined>
 
 interface Options {
   query?: Query;
+  path?: Record<string, string>;
   body?: unknown;
   ifMatch?: string;
   signal?: AbortSignal;
   /** A 401 is an answer like any other: for signing in itself. */
   bare?: boolean;
 }
-
-type Method = "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
 
 export function address(path: string, query: Query = {}): string {
   const search = new URLSearchParams();
@@ -52,8 +52,16 @@ export function address(path: string, query: Query = {}): string {
  *
  * @throws ApiError
  */
-export async function request(method: Method, path: string, options: Options = {}): Promise<Response> {
-  const url = address(path, options.query);
+export function request<M extends Method, P extends PathWith<M>>(
+  method: M,
+  path: P,
+  ...[ask]: Ask<P, M>
+): Promise<Response> {
+  return send(method, path, (ask ?? {}) as Options);
+}
+
+async function send(method: Method, path: string, options: Options): Promise<Response> {
+  const url = address(filled(path, options.path ?? {}), options.query);
   for (;;) {
     const response = await attempt(method, url, options);
     if (response.ok) return response;
@@ -63,12 +71,21 @@ export async function request(method: Method, path: string, options: Options = {
   }
 }
 
+/** `/clients/{client_id}` with its id. */
+function filled(path: string, values: Record<string, string>): string {
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ""));
+}
+
 /** @throws ApiError */
-export async function call<T>(method: Method, path: string, options: Options = {}): Promise<T> {
-  const response = await request(method, path, options);
-  if (response.status === 204) return undefined as T;
+export async function call<M extends Method, P extends PathWith<M>>(
+  method: M,
+  path: P,
+  ...[ask]: Ask<P, M>
+): Promise<Answer<P, M>> {
+  const response = await send(method, path, (ask ?? {}) as Options);
+  if (response.status === 204) return undefined as Answer<P, M>;
   try {
-    return (await response.json()) as T;
+    return (await response.json()) as Answer<P, M>;
   } catch {
     throw new ApiError(response.status, "broken_answer", "The gateway's answer could not be read.");
   }

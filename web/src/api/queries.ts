@@ -4,26 +4,7 @@ import { keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-que
 
 import type { Query } from "@/api/http";
 import { ApiError, call } from "@/api/http";
-import type {
-  ApiToken,
-  AuditRow,
-  ClientDetail,
-  ClientSummary,
-  Defaults,
-  Discovered,
-  OwnSession,
-  Page,
-  Provider,
-  RequestDetail,
-  RequestSummary,
-  Series,
-  Setting,
-  Snippet,
-  Status,
-  Tools,
-  Usage,
-  User,
-} from "@/api/types";
+import type { Ask, PathWith } from "@/api/operations";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -36,40 +17,43 @@ export const queryClient = new QueryClient({
   },
 });
 
-function get<T>(key: string, path: string, query: Query = {}) {
+type Get = PathWith<"GET">;
+
+function get<P extends Get>(key: string, path: P, ask?: Ask<P, "GET">[0]) {
   return queryOptions({
-    queryKey: [key, path, query],
-    queryFn: ({ signal }) => call<T>("GET", path, { query, signal }),
+    queryKey: [key, path, ask],
+    // The options of one address, with the signal that each of them takes.
+    queryFn: ({ signal }) => call("GET", path, ...([{ ...ask, signal }] as unknown as Ask<P, "GET">)),
   });
 }
 
 const LONG_MS = 5 * 60_000;
 
 export const queries = {
-  providers: () => ({ ...get<{ items: Provider[] }>("meta", "/providers"), staleTime: LONG_MS }),
-  defaults: () => ({ ...get<Defaults>("meta", "/defaults"), staleTime: LONG_MS }),
-  discover: () => get<{ items: Discovered[] }>("discover", "/discover"),
-  status: () => ({ ...get<Status>("status", "/status"), refetchInterval: 5_000 }),
-  settings: () => get<{ items: Setting[]; config_path: string }>("settings", "/settings"),
-  tools: () => get<Tools>("tools", "/tools"),
+  providers: () => ({ ...get("meta", "/providers"), staleTime: LONG_MS }),
+  defaults: () => ({ ...get("meta", "/defaults"), staleTime: LONG_MS }),
+  discover: () => get("discover", "/discover"),
+  status: () => ({ ...get("status", "/status"), refetchInterval: 5_000 }),
+  settings: () => get("settings", "/settings"),
+  tools: () => get("tools", "/tools"),
   clients: (query: Query) => ({
-    ...get<Page<ClientSummary>>("clients", "/clients", query),
+    ...get("clients", "/clients", { query }),
     placeholderData: keepPreviousData,
     refetchInterval: 10_000,
   }),
-  client: (id: string) => get<ClientDetail>("client", `/clients/${id}`),
-  snippets: (id: string) => get<{ items: Snippet[] }>("client", `/clients/${id}/snippets`),
-  series: (query: Query) => ({ ...get<Series>("series", "/series", query), placeholderData: keepPreviousData }),
+  client: (id: string) => get("client", "/clients/{client_id}", { path: { client_id: id } }),
+  snippets: (id: string) => get("client", "/clients/{client_id}/snippets", { path: { client_id: id } }),
+  series: (query: Query) => ({ ...get("series", "/series", { query }), placeholderData: keepPreviousData }),
   requests: (query: Query) => ({
-    ...get<Page<RequestSummary>>("requests", "/requests", query),
+    ...get("requests", "/requests", { query }),
     placeholderData: keepPreviousData,
   }),
-  request: (id: string) => get<RequestDetail>("request", `/requests/${id}`),
-  usage: (query: Query) => ({ ...get<Usage>("usage", "/usage", query), placeholderData: keepPreviousData }),
-  audit: (query: Query) => ({ ...get<Page<AuditRow>>("audit", "/audit", query), placeholderData: keepPreviousData }),
-  users: () => get<{ items: User[] }>("users", "/users"),
-  tokens: () => get<{ items: ApiToken[] }>("tokens", "/tokens"),
-  sessions: () => get<{ items: OwnSession[] }>("sessions", "/sessions"),
+  request: (id: string) => get("request", "/requests/{request_id}", { path: { request_id: id } }),
+  usage: (query: Query) => ({ ...get("usage", "/usage", { query }), placeholderData: keepPreviousData }),
+  audit: (query: Query) => ({ ...get("audit", "/audit", { query }), placeholderData: keepPreviousData }),
+  users: () => get("users", "/users"),
+  tokens: () => get("tokens", "/tokens"),
+  sessions: (user: string) => get("sessions", "/sessions", { query: { user } }),
 };
 
 export function forget(...keys: string[]): Promise<unknown> {

@@ -1,6 +1,679 @@
 // Written by `npm run schema` from openapi.json. Do not edit.
 
-export type paths = Record<string, never>;
+export interface paths {
+    "/admin/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is signed in
+         * @description Who is signed in.
+         */
+        get: operations["get_session"];
+        put?: never;
+        /**
+         * Sign in. Sets the session's cookie
+         * @description Sign in. Sets the session's cookie.
+         */
+        post: operations["sign_in"];
+        /**
+         * Sign out. Ends the session and clears its cookie
+         * @description Sign out. Ends the session and clears its cookie.
+         */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List own sessions. An admin may name another user's id, or `all`
+         * @description List own sessions. An admin may name another user's id, or `all`.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a session. A viewer only their own
+         * @description End a session. A viewer only their own.
+         */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the own password. All other sessions of the user end
+         * @description Change the own password. All other sessions of the user end.
+         */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the users
+         * @description List the users.
+         */
+        get: operations["list_users"];
+        put?: never;
+        /**
+         * Create a user, who is asked for a new password at the first sign-in
+         * @description Create a user, who is asked for a new password at the first sign-in.
+         */
+        post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a user with sessions and tokens
+         * @description Delete a user with sessions and tokens.
+         */
+        delete: operations["delete_user"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a user's role or password, or (de)activate the user. Their sessions end
+         * @description Change a user's role or password, or (de)activate the user. Their sessions end.
+         */
+        patch: operations["update_user"];
+        trace?: never;
+    };
+    "/admin/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List API tokens: an admin sees all of them
+         * @description List API tokens: an admin sees all of them.
+         */
+        get: operations["list_tokens"];
+        put?: never;
+        /**
+         * Create an API token for scripts. It never may more than its user, and ends with them
+         * @description Create an API token for scripts. It never may more than its user, and ends with them.
+         */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an API token: it stops at once
+         * @description Delete an API token: it stops at once.
+         */
+        delete: operations["delete_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the providers that clients can have
+         * @description List the providers that clients can have.
+         */
+        get: operations["list_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/defaults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the limits that a new client gets
+         * @description Show the limits that a new client gets.
+         */
+        get: operations["get_defaults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look for Ollama and LM Studio on this machine
+         * @description Look for Ollama and LM Studio on this machine.
+         */
+        get: operations["discover_local"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how the gateway is
+         * @description Show how the gateway is.
+         */
+        get: operations["get_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the configuration, without its secrets
+         * @description Show the configuration, without its secrets.
+         */
+        get: operations["get_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the gateway's own tools
+         * @description List the gateway's own tools.
+         */
+        get: operations["list_tools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who changed what, newest first
+         * @description List who changed what, newest first.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List clients with today's usage and what is left of their limits
+         * @description List clients with today's usage and what is left of their limits.
+         */
+        get: operations["list_clients"];
+        put?: never;
+        /**
+         * Create a client. Its key is in this answer, and nowhere else
+         * @description Create a client. Its key is in this answer, and nowhere else.
+         */
+        post: operations["create_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/clients/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a client's settings, keys and limits
+         * @description Show a client's settings, keys and limits.
+         */
+        get: operations["get_client"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a client and its keys. Its usage and request history stay
+         * @description Delete a client and its keys. Its usage and request history stay.
+         */
+        delete: operations["delete_client"];
+        options?: never;
+        head?: never;
+        /**
+         * Change settings. `if-match` holds the etag of what was read before, or `*`
+         * @description Change settings. `if-match` holds the etag of what was read before, or `*`.
+         */
+        patch: operations["update_client"];
+        trace?: never;
+    };
+    "/admin/api/v1/clients/{client_id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a client in again
+         * @description Let a client in again.
+         */
+        post: operations["enable_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/clients/{client_id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a client's requests with 403
+         * @description Answer a client's requests with 403.
+         */
+        post: operations["disable_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/clients/{client_id}/rotate-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new key. The old one stays valid for `grace_seconds`
+         * @description Make a new key. The old one stays valid for `grace_seconds`.
+         */
+        post: operations["rotate_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/test-connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try an address and a key that are not stored yet
+         * @description Try an address and a key that are not stored yet.
+         */
+        post: operations["test_connection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/clients/{client_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a client's provider, and one of its models where one is named
+         * @description Try a client's provider, and one of its models where one is named.
+         */
+        post: operations["test_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/fetch-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List the models of an address and a key that are not stored yet
+         * @description List the models of an address and a key that are not stored yet.
+         */
+        post: operations["fetch_models"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/clients/{client_id}/fetch-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List the models of a client's provider, and remember them
+         * @description List the models of a client's provider, and remember them.
+         */
+        post: operations["fetch_client_models"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/clients/{client_id}/snippets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how programs call the gateway as this client
+         * @description Show how programs call the gateway as this client.
+         */
+        get: operations["client_snippets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what is happening now
+         * @description Show what is happening now.
+         */
+        get: operations["overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show requests, tokens and cost over time, of everything, a client (its id) or a model
+         * @description Show requests, tokens and cost over time, of everything, a client (its id) or a model.
+         */
+        get: operations["series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List requests, newest first. A page may be short, or empty, while there is a next one
+         * @description List requests, newest first. A page may be short, or empty, while there is a next one.
+         */
+        get: operations["list_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/requests/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a request with its attempts, timing and, where they are logged, bodies
+         * @description Show a request with its attempts, timing and, where they are logged, bodies.
+         */
+        get: operations["get_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report usage by day, client and model. Days are those of limits.timezone, both ends included
+         * @description Report usage by day, client and model. Days are those of limits.timezone, both ends included.
+         */
+        get: operations["usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/usage.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export usage by day, client and model as CSV
+         * @description Export usage by day, client and model as CSV.
+         */
+        get: operations["usage_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/playground/chat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Chat as a client, whose limits and accounting apply. Errors of the data path are OpenAI's
+         * @description Chat as a client, whose limits and accounting apply. Errors of the data path are OpenAI's.
+         */
+        post: operations["playground_chat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
@@ -81,30 +754,6 @@ export interface components {
             target_name: string | null;
             /** Changes */
             changes: components["schemas"]["AuditChange"][];
-        };
-        /**
-         * BackendInput
-         * @description A provider's address and credential.
-         */
-        BackendInput: {
-            /** Backend */
-            backend: string;
-            /**
-             * Base Url
-             * @default
-             */
-            base_url: string;
-            /**
-             * Backend Api Key
-             * @default
-             */
-            backend_api_key: string;
-            /**
-             * Client Id
-             * @description use this client's stored key where none is given
-             * @default null
-             */
-            client_id: string | null;
         };
         /**
          * Bodies
@@ -255,165 +904,76 @@ export interface components {
          * @description Settings to change. What is left out stays; a secret that is empty is cleared.
          */
         ClientChange: {
-            /**
-             * Name
-             * @default null
-             */
-            name: string | null;
-            /**
-             * Description
-             * @default null
-             */
-            description: string | null;
-            /**
-             * Backend
-             * @default null
-             */
-            backend: string | null;
+            /** Name */
+            name?: string | null;
+            /** Description */
+            description?: string | null;
+            /** Backend */
+            backend?: string | null;
             /**
              * Backend Api Key
              * @description write-only
-             * @default null
              */
-            backend_api_key: string | null;
-            /**
-             * Base Url
-             * @default null
-             */
-            base_url: string | null;
-            /**
-             * Default Model
-             * @default null
-             */
-            default_model: string | null;
-            /**
-             * Models
-             * @default null
-             */
-            models: string[] | null;
-            /**
-             * Model Whitelist
-             * @default null
-             */
-            model_whitelist: string[] | null;
-            /**
-             * Model Aliases
-             * @default null
-             */
-            model_aliases: {
+            backend_api_key?: string | null;
+            /** Base Url */
+            base_url?: string | null;
+            /** Default Model */
+            default_model?: string | null;
+            /** Models */
+            models?: string[] | null;
+            /** Model Whitelist */
+            model_whitelist?: string[] | null;
+            /** Model Aliases */
+            model_aliases?: {
                 [key: string]: string;
             } | null;
-            /**
-             * Extra Backends
-             * @default null
-             */
-            extra_backends: components["schemas"]["ExtraBackendInput"][] | null;
-            /**
-             * Fallback Models
-             * @default null
-             */
-            fallback_models: string[] | null;
-            /**
-             * System Prompt
-             * @default null
-             */
-            system_prompt: string | null;
-            /**
-             * Tool Mode
-             * @default null
-             */
-            tool_mode: ("pass-through" | "gateway") | null;
-            /**
-             * Server Tools
-             * @default null
-             */
-            server_tools: string[] | null;
-            /**
-             * Rate Limit Minute
-             * @default null
-             */
-            rate_limit_minute: number | null;
-            /**
-             * Rate Limit Hour
-             * @default null
-             */
-            rate_limit_hour: number | null;
-            /**
-             * Rate Limit Day
-             * @default null
-             */
-            rate_limit_day: number | null;
-            /**
-             * Quota Input Tokens Day
-             * @default null
-             */
-            quota_input_tokens_day: number | null;
-            /**
-             * Quota Output Tokens Day
-             * @default null
-             */
-            quota_output_tokens_day: number | null;
-            /**
-             * Quota Requests Day
-             * @default null
-             */
-            quota_requests_day: number | null;
-            /**
-             * Max Input Tokens
-             * @default null
-             */
-            max_input_tokens: number | null;
-            /**
-             * Max Output Tokens
-             * @default null
-             */
-            max_output_tokens: number | null;
-            /**
-             * Max Concurrency
-             * @default null
-             */
-            max_concurrency: number | null;
-            /**
-             * Budget Usd Day
-             * @default null
-             */
-            budget_usd_day: number | null;
-            /**
-             * Budget Usd Month
-             * @default null
-             */
-            budget_usd_month: number | null;
-            /**
-             * Key Prefix
-             * @default null
-             */
-            key_prefix: string | null;
+            /** Extra Backends */
+            extra_backends?: components["schemas"]["ExtraBackendInput"][] | null;
+            /** Fallback Models */
+            fallback_models?: string[] | null;
+            /** System Prompt */
+            system_prompt?: string | null;
+            /** Tool Mode */
+            tool_mode?: ("pass-through" | "gateway") | null;
+            /** Server Tools */
+            server_tools?: string[] | null;
+            /** Rate Limit Minute */
+            rate_limit_minute?: number | null;
+            /** Rate Limit Hour */
+            rate_limit_hour?: number | null;
+            /** Rate Limit Day */
+            rate_limit_day?: number | null;
+            /** Quota Input Tokens Day */
+            quota_input_tokens_day?: number | null;
+            /** Quota Output Tokens Day */
+            quota_output_tokens_day?: number | null;
+            /** Quota Requests Day */
+            quota_requests_day?: number | null;
+            /** Max Input Tokens */
+            max_input_tokens?: number | null;
+            /** Max Output Tokens */
+            max_output_tokens?: number | null;
+            /** Max Concurrency */
+            max_concurrency?: number | null;
+            /** Budget Usd Day */
+            budget_usd_day?: number | null;
+            /** Budget Usd Month */
+            budget_usd_month?: number | null;
+            /** Key Prefix */
+            key_prefix?: string | null;
             /**
              * Expires At
              * @description null: never
-             * @default null
              */
-            expires_at: string | null;
-            /**
-             * Allowed Ips
-             * @default null
-             */
-            allowed_ips: string[] | null;
-            /**
-             * Is Active
-             * @default null
-             */
-            is_active: boolean | null;
-            /**
-             * Log Bodies
-             * @default null
-             */
-            log_bodies: boolean | null;
-            /**
-             * Timeout Seconds
-             * @default null
-             */
-            timeout_seconds: number | null;
+            expires_at?: string | null;
+            /** Allowed Ips */
+            allowed_ips?: string[] | null;
+            /** Is Active */
+            is_active?: boolean | null;
+            /** Log Bodies */
+            log_bodies?: boolean | null;
+            /** Timeout Seconds */
+            timeout_seconds?: number | null;
         };
         /**
          * ClientCreated
@@ -494,43 +1054,6 @@ export interface components {
             /** Max Output Tokens */
             max_output_tokens: number;
         };
-        /**
-         * Delta
-         * @description What has changed since the message before.
-         */
-        Delta: {
-            today: components["schemas"]["Totals"];
-            /** In Flight */
-            in_flight: number;
-            /** Active Clients */
-            active_clients: number;
-            minute: components["schemas"]["Point"];
-            /**
-             * Recent
-             * @description new ones, newest first
-             */
-            recent: components["schemas"]["RequestSummary"][];
-            /**
-             * Top Models
-             * @default null
-             */
-            top_models: components["schemas"]["TopModel"][] | null;
-            /**
-             * Top Clients
-             * @default null
-             */
-            top_clients: components["schemas"]["TopClient"][] | null;
-        };
-        /** DeltaMessage */
-        DeltaMessage: {
-            /**
-             * Type
-             * @default delta
-             * @constant
-             */
-            type: "delta";
-            data: components["schemas"]["Delta"];
-        };
         /** Discovered */
         Discovered: {
             /** Backend */
@@ -569,13 +1092,12 @@ export interface components {
              * Base Url
              * @default
              */
-            base_url: string;
+            base_url?: string;
             /**
              * Backend Api Key
              * @description write-only; empty clears it
-             * @default null
              */
-            backend_api_key: string | null;
+            backend_api_key?: string | null;
         };
         /** FetchModels */
         FetchModels: {
@@ -585,18 +1107,17 @@ export interface components {
              * Base Url
              * @default
              */
-            base_url: string;
+            base_url?: string;
             /**
              * Backend Api Key
              * @default
              */
-            backend_api_key: string;
+            backend_api_key?: string;
             /**
              * Client Id
              * @description use this client's stored key where none is given
-             * @default null
              */
-            client_id: string | null;
+            client_id?: string | null;
         };
         /** Health */
         Health: {
@@ -607,11 +1128,6 @@ export interface components {
                 [key: string]: string | number;
             };
         };
-        /**
-         * Input
-         * @description A request's body: unknown members are refused, so that a misspelt one is told.
-         */
-        Input: Record<string, never>;
         /** KeyInfo */
         KeyInfo: {
             /** Tail */
@@ -651,11 +1167,6 @@ export interface components {
              */
             resets_in_s: number | null;
         };
-        /**
-         * Model
-         * @description An answer.
-         */
-        Model: Record<string, never>;
         /** ModelList */
         ModelList: {
             /** Models */
@@ -668,157 +1179,74 @@ export interface components {
         NewClient: {
             /** Name */
             name: string;
-            /**
-             * Description
-             * @default null
-             */
-            description: string | null;
+            /** Description */
+            description?: string | null;
             /** Backend */
             backend: string;
             /**
              * Backend Api Key
              * @description write-only
-             * @default null
              */
-            backend_api_key: string | null;
-            /**
-             * Base Url
-             * @default null
-             */
-            base_url: string | null;
-            /**
-             * Default Model
-             * @default null
-             */
-            default_model: string | null;
-            /**
-             * Models
-             * @default null
-             */
-            models: string[] | null;
-            /**
-             * Model Whitelist
-             * @default null
-             */
-            model_whitelist: string[] | null;
-            /**
-             * Model Aliases
-             * @default null
-             */
-            model_aliases: {
+            backend_api_key?: string | null;
+            /** Base Url */
+            base_url?: string | null;
+            /** Default Model */
+            default_model?: string | null;
+            /** Models */
+            models?: string[] | null;
+            /** Model Whitelist */
+            model_whitelist?: string[] | null;
+            /** Model Aliases */
+            model_aliases?: {
                 [key: string]: string;
             } | null;
-            /**
-             * Extra Backends
-             * @default null
-             */
-            extra_backends: components["schemas"]["ExtraBackendInput"][] | null;
-            /**
-             * Fallback Models
-             * @default null
-             */
-            fallback_models: string[] | null;
-            /**
-             * System Prompt
-             * @default null
-             */
-            system_prompt: string | null;
-            /**
-             * Tool Mode
-             * @default null
-             */
-            tool_mode: ("pass-through" | "gateway") | null;
-            /**
-             * Server Tools
-             * @default null
-             */
-            server_tools: string[] | null;
-            /**
-             * Rate Limit Minute
-             * @default null
-             */
-            rate_limit_minute: number | null;
-            /**
-             * Rate Limit Hour
-             * @default null
-             */
-            rate_limit_hour: number | null;
-            /**
-             * Rate Limit Day
-             * @default null
-             */
-            rate_limit_day: number | null;
-            /**
-             * Quota Input Tokens Day
-             * @default null
-             */
-            quota_input_tokens_day: number | null;
-            /**
-             * Quota Output Tokens Day
-             * @default null
-             */
-            quota_output_tokens_day: number | null;
-            /**
-             * Quota Requests Day
-             * @default null
-             */
-            quota_requests_day: number | null;
-            /**
-             * Max Input Tokens
-             * @default null
-             */
-            max_input_tokens: number | null;
-            /**
-             * Max Output Tokens
-             * @default null
-             */
-            max_output_tokens: number | null;
-            /**
-             * Max Concurrency
-             * @default null
-             */
-            max_concurrency: number | null;
-            /**
-             * Budget Usd Day
-             * @default null
-             */
-            budget_usd_day: number | null;
-            /**
-             * Budget Usd Month
-             * @default null
-             */
-            budget_usd_month: number | null;
-            /**
-             * Key Prefix
-             * @default null
-             */
-            key_prefix: string | null;
+            /** Extra Backends */
+            extra_backends?: components["schemas"]["ExtraBackendInput"][] | null;
+            /** Fallback Models */
+            fallback_models?: string[] | null;
+            /** System Prompt */
+            system_prompt?: string | null;
+            /** Tool Mode */
+            tool_mode?: ("pass-through" | "gateway") | null;
+            /** Server Tools */
+            server_tools?: string[] | null;
+            /** Rate Limit Minute */
+            rate_limit_minute?: number | null;
+            /** Rate Limit Hour */
+            rate_limit_hour?: number | null;
+            /** Rate Limit Day */
+            rate_limit_day?: number | null;
+            /** Quota Input Tokens Day */
+            quota_input_tokens_day?: number | null;
+            /** Quota Output Tokens Day */
+            quota_output_tokens_day?: number | null;
+            /** Quota Requests Day */
+            quota_requests_day?: number | null;
+            /** Max Input Tokens */
+            max_input_tokens?: number | null;
+            /** Max Output Tokens */
+            max_output_tokens?: number | null;
+            /** Max Concurrency */
+            max_concurrency?: number | null;
+            /** Budget Usd Day */
+            budget_usd_day?: number | null;
+            /** Budget Usd Month */
+            budget_usd_month?: number | null;
+            /** Key Prefix */
+            key_prefix?: string | null;
             /**
              * Expires At
              * @description null: never
-             * @default null
              */
-            expires_at: string | null;
-            /**
-             * Allowed Ips
-             * @default null
-             */
-            allowed_ips: string[] | null;
-            /**
-             * Is Active
-             * @default null
-             */
-            is_active: boolean | null;
-            /**
-             * Log Bodies
-             * @default null
-             */
-            log_bodies: boolean | null;
-            /**
-             * Timeout Seconds
-             * @default null
-             */
-            timeout_seconds: number | null;
+            expires_at?: string | null;
+            /** Allowed Ips */
+            allowed_ips?: string[] | null;
+            /** Is Active */
+            is_active?: boolean | null;
+            /** Log Bodies */
+            log_bodies?: boolean | null;
+            /** Timeout Seconds */
+            timeout_seconds?: number | null;
         };
         /**
          * NewKey
@@ -837,11 +1265,8 @@ export interface components {
              * @enum {string}
              */
             role: "admin" | "viewer";
-            /**
-             * Expires At
-             * @default null
-             */
-            expires_at: string | null;
+            /** Expires At */
+            expires_at?: string | null;
         };
         /**
          * NewTokenSecret
@@ -893,6 +1318,66 @@ export interface components {
             /** Recent */
             recent: components["schemas"]["RequestSummary"][];
         };
+        /** Page[AuditEntry] */
+        Page_AuditEntry_: {
+            /** Items */
+            items: components["schemas"]["AuditEntry"][];
+            /**
+             * Next Cursor
+             * @description null: this was the last page
+             */
+            next_cursor?: string | null;
+        };
+        /** Page[ClientSummary] */
+        Page_ClientSummary_: {
+            /** Items */
+            items: components["schemas"]["ClientSummary"][];
+            /**
+             * Next Cursor
+             * @description null: this was the last page
+             */
+            next_cursor?: string | null;
+        };
+        /** Page[RequestSummary] */
+        Page_RequestSummary_: {
+            /** Items */
+            items: components["schemas"]["RequestSummary"][];
+            /**
+             * Next Cursor
+             * @description null: this was the last page
+             */
+            next_cursor?: string | null;
+        };
+        /** Page[SessionInfo] */
+        Page_SessionInfo_: {
+            /** Items */
+            items: components["schemas"]["SessionInfo"][];
+            /**
+             * Next Cursor
+             * @description null: this was the last page
+             */
+            next_cursor?: string | null;
+        };
+        /** Page[Token] */
+        Page_Token_: {
+            /** Items */
+            items: components["schemas"]["Token"][];
+            /**
+             * Next Cursor
+             * @description null: this was the last page
+             */
+            next_cursor?: string | null;
+        };
+        /** Page[User] */
+        Page_User_: {
+            /** Items */
+            items: components["schemas"]["User"][];
+            /**
+             * Next Cursor
+             * @description null: this was the last page
+             */
+            next_cursor?: string | null;
+        };
         /** PasswordChange */
         PasswordChange: {
             /** Current Password */
@@ -908,24 +1393,18 @@ export interface components {
              * Model
              * @default
              */
-            model: string;
+            model?: string;
             /** Messages */
             messages: components["schemas"]["ChatMessage"][];
-            /**
-             * Temperature
-             * @default null
-             */
-            temperature: number | null;
-            /**
-             * Max Tokens
-             * @default null
-             */
-            max_tokens: number | null;
+            /** Temperature */
+            temperature?: number | null;
+            /** Max Tokens */
+            max_tokens?: number | null;
             /**
              * Stream
              * @default true
              */
-            stream: boolean;
+            stream?: boolean;
         };
         /**
          * Point
@@ -957,46 +1436,6 @@ export interface components {
             source: string;
             /** Version */
             version: string;
-        };
-        /**
-         * Problem
-         * @description An error (RFC 9457).
-         */
-        Problem: {
-            /**
-             * Type
-             * @default about:blank
-             */
-            type: string;
-            /** Title */
-            title: string;
-            /** Status */
-            status: number;
-            /** Detail */
-            detail: string;
-            /** Code */
-            code: string;
-            /**
-             * Errors
-             * @default []
-             */
-            errors: components["schemas"]["ProblemField"][];
-            /**
-             * Etag
-             * @description the current one, where another change came first
-             * @default null
-             */
-            etag: string | null;
-        };
-        /**
-         * ProblemField
-         * @description What is wrong with one field; an empty field stands for the whole.
-         */
-        ProblemField: {
-            /** Field */
-            field: string;
-            /** Message */
-            message: string;
         };
         /** ProviderInfo */
         ProviderInfo: {
@@ -1150,7 +1589,7 @@ export interface components {
              * @description how long the old key stays valid
              * @default 0
              */
-            grace_seconds: number;
+            grace_seconds?: number;
         };
         /** Series */
         Series: {
@@ -1235,16 +1674,6 @@ export interface components {
             /** Password */
             password: string;
         };
-        /** SnapshotMessage */
-        SnapshotMessage: {
-            /**
-             * Type
-             * @default snapshot
-             * @constant
-             */
-            type: "snapshot";
-            data: components["schemas"]["Overview"];
-        };
         /** Snippet */
         Snippet: {
             /**
@@ -1296,31 +1725,24 @@ export interface components {
              * Base Url
              * @default
              */
-            base_url: string;
+            base_url?: string;
             /**
              * Backend Api Key
              * @default
              */
-            backend_api_key: string;
+            backend_api_key?: string;
             /**
              * Client Id
              * @description use this client's stored key where none is given
-             * @default null
              */
-            client_id: string | null;
-            /**
-             * Model
-             * @default null
-             */
-            model: string | null;
+            client_id?: string | null;
+            /** Model */
+            model?: string | null;
         };
         /** TestModel */
         TestModel: {
-            /**
-             * Model
-             * @default null
-             */
-            model: string | null;
+            /** Model */
+            model?: string | null;
         };
         /** TestStep */
         TestStep: {
@@ -1455,7 +1877,7 @@ export interface components {
              * @description there are more rows: narrow the report
              * @default false
              */
-            truncated: boolean;
+            truncated?: boolean;
         };
         /**
          * UsageRow
@@ -1518,21 +1940,12 @@ export interface components {
          * @description Only what is given changes.
          */
         UserChange: {
-            /**
-             * Role
-             * @default null
-             */
-            role: ("admin" | "viewer") | null;
-            /**
-             * Password
-             * @default null
-             */
-            password: string | null;
-            /**
-             * Is Active
-             * @default null
-             */
-            is_active: boolean | null;
+            /** Role */
+            role?: ("admin" | "viewer") | null;
+            /** Password */
+            password?: string | null;
+            /** Is Active */
+            is_active?: boolean | null;
         };
         /** UserRef */
         UserRef: {
@@ -1546,6 +1959,93 @@ export interface components {
              */
             role: "admin" | "viewer";
         };
+        /**
+         * ProblemField
+         * @description What is wrong with one field; an empty field stands for the whole.
+         */
+        ProblemField: {
+            /** Field */
+            field: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * Problem
+         * @description An error (RFC 9457).
+         */
+        Problem: {
+            /**
+             * Type
+             * @default about:blank
+             */
+            type?: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /** Detail */
+            detail: string;
+            /** Code */
+            code: string;
+            /**
+             * Errors
+             * @default []
+             */
+            errors?: components["schemas"]["ProblemField"][];
+            /**
+             * Etag
+             * @description the current one, where another change came first
+             * @default null
+             */
+            etag?: string | null;
+        };
+        /** SnapshotMessage */
+        SnapshotMessage: {
+            /**
+             * Type
+             * @default snapshot
+             * @constant
+             */
+            type?: "snapshot";
+            data: components["schemas"]["Overview"];
+        };
+        /**
+         * Delta
+         * @description What has changed since the message before.
+         */
+        Delta: {
+            today: components["schemas"]["Totals"];
+            /** In Flight */
+            in_flight: number;
+            /** Active Clients */
+            active_clients: number;
+            minute: components["schemas"]["Point"];
+            /**
+             * Recent
+             * @description new ones, newest first
+             */
+            recent: components["schemas"]["RequestSummary"][];
+            /**
+             * Top Models
+             * @default null
+             */
+            top_models?: components["schemas"]["TopModel"][] | null;
+            /**
+             * Top Clients
+             * @default null
+             */
+            top_clients?: components["schemas"]["TopClient"][] | null;
+        };
+        /** DeltaMessage */
+        DeltaMessage: {
+            /**
+             * Type
+             * @default delta
+             * @constant
+             */
+            type?: "delta";
+            data: components["schemas"]["Delta"];
+        };
     };
     responses: never;
     parameters: never;
@@ -1554,4 +2054,1287 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: {
+                user?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SessionInfo_"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_User_"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Token_"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewTokenSecret"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Providers"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Defaults"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discover_local: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tools"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                actor?: string | null;
+                action?: string | null;
+                /** @description a target's id or name */
+                target?: string | null;
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry_"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_clients: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                /** @description part of a name, description or id */
+                q?: string | null;
+                backend?: string | null;
+                active?: boolean | null;
+                sort?: "name" | "last_seen" | "cost_today";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ClientSummary_"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClient"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientCreated"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientDetail"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_client: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_client: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClientChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Client"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enable_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Client"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disable_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Client"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_connection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionTest"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestModel"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionTest"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetch_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FetchModels"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetch_client_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    client_snippets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snippets"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    series: {
+        parameters: {
+            query?: {
+                client?: string | null;
+                model?: string | null;
+                from?: string | null;
+                to?: string | null;
+                step?: "minute" | "hour" | "day";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_requests: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                /** @description a client's id */
+                client?: string | null;
+                /** @description the model that served */
+                model?: string | null;
+                provider?: string | null;
+                /** @description ok, error, 404, 4xx, 5xx */
+                status?: string | null;
+                since?: string | null;
+                until?: string | null;
+                /** @description part of an id, error, model or client's name */
+                q?: string | null;
+                streaming?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RequestSummary_"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestDetail"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usage: {
+        parameters: {
+            query?: {
+                from?: string | null;
+                to?: string | null;
+                /** @description a client's id */
+                client?: string | null;
+                model?: string | null;
+                /** @description any of day,client,model */
+                group?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usage_csv: {
+        parameters: {
+            query?: {
+                from?: string | null;
+                to?: string | null;
+                client?: string | null;
+                model?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    playground_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaygroundChat"];
+            };
+        };
+        responses: {
+            /** @description As Chat Completions answers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}

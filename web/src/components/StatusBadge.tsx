@@ -14,8 +14,12 @@ export function StatusBadge({ status, error }: { status: number; error?: string 
   );
 }
 
+function isPast(iso: string): boolean {
+  return new Date(iso).getTime() < Date.now();
+}
+
 export function ClientState({ active, expiresAt }: { active: boolean; expiresAt: string | null }) {
   if (!active) return <Badge color="gray">Disabled</Badge>;
-  if (expiresAt && new Date(expiresAt).getTime() < Date.now()) return <Badge color="orange">Expired</Badge>;
+  if (expiresAt && isPast(expiresAt)) return <Badge color="orange">Expired</Badge>;
   return <Badge color="teal">Active</Badge>;
 }

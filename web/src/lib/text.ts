@@ -1,10 +1,8 @@
 /** Text from strangers, made inert: what would act on the page or hide in it becomes visible. */
 
 // Controls, and the characters that turn or hide what stands beside them.
-// eslint-disable-next-line no-control-regex -- these are what is looked for
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 // The same, but lines may break: for model output and bodies.
-// eslint-disable-next-line no-control-regex -- these are what is looked for
 const HIDDEN_IN_BLOCK = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
 function shown(character: string): string {

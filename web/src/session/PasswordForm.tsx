@@ -1,5 +1,5 @@
 import { Button, PasswordInput, Stack } from "@mantine/core";
-import type { FormEvent } from "react";
+import type { SubmitEvent } from "react";
 import { useState } from "react";
 
 import { call } from "@/api/http";
@@ -17,7 +17,7 @@ export function PasswordForm({ onDone }: { onDone: () => void }) {
   const tooShort = next.length < MIN_LENGTH ? `At least ${MIN_LENGTH} characters` : "";
   const differs = next === again ? "" : "This is not the same password";
 
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault();
     setTried(true);
     if (tooShort || differs) return;

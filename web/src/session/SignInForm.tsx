@@ -1,5 +1,5 @@
 import { Alert, Button, PasswordInput, Stack, TextInput } from "@mantine/core";
-import type { FormEvent } from "react";
+import type { SubmitEvent } from "react";
 import { useEffect, useState } from "react";
 
 import { ApiError, reason } from "@/api/http";
@@ -24,7 +24,7 @@ export function SignInForm({ username: fixed }: { username?: string }) {
   const [busy, setBusy] = useState(false);
   const [wait, setWait] = useCountdown();
 
-  const submit = async (event: FormEvent) => {
+  const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     if (busy || wait > 0) return;
     setBusy(true);

@@ -1,6 +1,5 @@
 import { ApiError, call } from "@/api/http";
 import { queryClient } from "@/api/queries";
-import type { Session } from "@/api/types";
 import { session } from "@/session/store";
 
 const RETRY_MS = 2000;
@@ -8,7 +7,7 @@ const RETRY_MS = 2000;
 /** Who the browser is signed in as. A gateway that does not answer is asked again until it does. */
 export async function loadSession(): Promise<void> {
   try {
-    session.signedIn(await call<Session>("GET", "/session", { bare: true }));
+    session.signedIn(await call("GET", "/session", { bare: true }));
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) session.signedOut();
     else setTimeout(() => void loadSession(), RETRY_MS);
@@ -18,7 +17,7 @@ export async function loadSession(): Promise<void> {
 /** @throws ApiError */
 export async function signIn(username: string, password: string): Promise<void> {
   const before = session.get();
-  const next = await call<Session>("POST", "/session", { body: { username, password }, bare: true });
+  const next = await call("POST", "/session", { body: { username, password }, bare: true });
   // Another person's data is not shown to this one.
   if (before.kind === "expired" && before.session.user.id !== next.user.id) queryClient.clear();
   session.signedIn(next);
