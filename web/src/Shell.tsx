@@ -121,10 +121,10 @@ export function Shell() {
         <Brand />
         <Burger opened={open} onClick={toggle} aria-label="Menu" aria-expanded={open} size="sm" />
       </header>
-      <div className="gw-side">
+      <aside className="gw-side" aria-label="Sidebar">
         <Brand />
         <Menu />
-      </div>
+      </aside>
       <Drawer opened={open} onClose={close} title="Menu" size={280} position="right">
         <Menu onGo={close} />
       </Drawer>

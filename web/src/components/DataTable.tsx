@@ -33,7 +33,7 @@ export function DataTable<Row>(props: Props<Row>) {
 
 function Wide<Row>({ label, columns, rows, rowKey, onRow, fresh }: Props<Row>) {
   return (
-    <div className="gw-scroll" tabIndex={0} role="region" aria-label={label}>
+    <div className="gw-scroll" tabIndex={0} role="group" aria-label={label}>
       <table className="gw-table">
         <thead>
           <tr>

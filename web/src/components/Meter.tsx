@@ -12,9 +12,9 @@ export function LimitMeter({ limit, slim }: { limit: LimitState; slim?: boolean 
   const most = limitAmount(limit.name, limit.limit);
   return (
     <div style={{ minWidth: slim ? 130 : undefined }}>
-      <div style={{ display: "flex", justifyContent: "space-between", gap: 10, fontSize: slim ? "0.78rem" : "0.875rem" }}>
+      <div style={{ display: "flex", justifyContent: "space-between", gap: 10, whiteSpace: "nowrap", fontSize: slim ? "0.78rem" : "0.875rem" }}>
         <span className={slim ? "gw-dim" : undefined} style={slim ? { fontSize: "inherit" } : { fontWeight: 600 }}>
-          {kind.title}
+          {slim ? kind.short : kind.title}
         </span>
         <span className="gw-num">
           {used} of {most}

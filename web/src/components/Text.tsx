@@ -16,7 +16,7 @@ export function Plain({ text, cut, mono }: { text: string; cut?: boolean; mono?:
 
 export function Block({ text, wrap = true, label }: { text: string; wrap?: boolean; label: string }) {
   return (
-    <pre className="gw-code" data-wrap={wrap || undefined} tabIndex={0} role="region" aria-label={label}>
+    <pre className="gw-code" data-wrap={wrap || undefined} tabIndex={0} role="group" aria-label={label}>
       {inertBlock(text)}
     </pre>
   );

@@ -10,6 +10,12 @@ import { duration } from "@/lib/format";
 
 type Name = "status" | "at" | "client" | "model" | "tokens" | "cost" | "latency";
 
+/** Where no provider was asked, nothing was spent: that is no unknown price. */
+export function RequestCost({ row }: { row: RequestSummary }) {
+  if (row.cost_usd === null && row.attempts === 0) return <span className="gw-dim">–</span>;
+  return <Cost usd={row.cost_usd} />;
+}
+
 function model(row: RequestSummary): string {
   return row.model_served ?? row.model_asked ?? "";
 }
@@ -39,7 +45,7 @@ const COLUMNS: Record<Name, Column<RequestSummary>> = {
           <Plain text={row.client_name ?? row.client_id} cut />
         </Link>
       ) : (
-        <span className="gw-dim">unknown key</span>
+        <span className="gw-dim">{row.error === "invalid_api_key" ? "unknown key" : "–"}</span>
       ),
   },
   model: {
@@ -63,7 +69,7 @@ const COLUMNS: Record<Name, Column<RequestSummary>> = {
       </span>
     ),
   },
-  cost: { key: "cost", title: "Cost", right: true, cell: (row) => <Cost usd={row.cost_usd} /> },
+  cost: { key: "cost", title: "Cost", right: true, cell: (row) => <RequestCost row={row} /> },
   latency: {
     key: "latency",
     title: "Took",

@@ -24,6 +24,11 @@ export function money(usd: number | null): string {
   return `$${usd.toFixed(Math.min(digits, 8)).replace(/0+$/, "")}`;
 }
 
+/** 1 network, 1,234 networks. */
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
 export function percent(share: number): string {
   const value = share * 100;
   if (value > 0 && value < 0.1) return "<0.1%";
@@ -33,6 +38,7 @@ export function percent(share: number): string {
 /** Milliseconds as 12 ms, 1.24 s, 2 min 5 s. */
 export function duration(ms: number | null): string {
   if (ms === null) return "–";
+  if (ms > 0 && ms < 0.05) return "<0.1 ms";
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(2)} s`;

@@ -5,24 +5,27 @@ import { compact, money } from "@/lib/format";
 
 export interface LimitKind {
   title: string;
+  /** For narrow columns. */
+  short: string;
   unit: string;
   money?: boolean;
 }
 
 const KINDS: Record<string, LimitKind> = {
-  requests_minute: { title: "Requests a minute", unit: "requests" },
-  requests_hour: { title: "Requests an hour", unit: "requests" },
-  requests_day: { title: "Requests in 24 hours", unit: "requests" },
-  quota_requests_day: { title: "Requests today", unit: "requests" },
-  quota_input_tokens_day: { title: "Input tokens today", unit: "tokens" },
-  quota_output_tokens_day: { title: "Output tokens today", unit: "tokens" },
-  budget_usd_day: { title: "Budget today", unit: "USD", money: true },
-  budget_usd_month: { title: "Budget this month", unit: "USD", money: true },
-  concurrency: { title: "Requests in flight", unit: "requests" },
+  requests_minute: { title: "Requests a minute", short: "a minute", unit: "requests" },
+  requests_hour: { title: "Requests an hour", short: "an hour", unit: "requests" },
+  requests_day: { title: "Requests in 24 hours", short: "in 24 hours", unit: "requests" },
+  quota_requests_day: { title: "Requests today", short: "requests today", unit: "requests" },
+  quota_input_tokens_day: { title: "Input tokens today", short: "input today", unit: "tokens" },
+  quota_output_tokens_day: { title: "Output tokens today", short: "output today", unit: "tokens" },
+  budget_usd_day: { title: "Budget today", short: "budget today", unit: "USD", money: true },
+  budget_usd_month: { title: "Budget this month", short: "budget, month", unit: "USD", money: true },
+  concurrency: { title: "Requests in flight", short: "in flight", unit: "requests" },
 };
 
 export function limitKind(name: string): LimitKind {
-  return KINDS[name] ?? { title: name.replaceAll("_", " "), unit: "" };
+  const words = name.replaceAll("_", " ");
+  return KINDS[name] ?? { title: words, short: words, unit: "" };
 }
 
 export function limitAmount(name: string, value: number): string {

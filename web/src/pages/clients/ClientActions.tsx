@@ -81,7 +81,7 @@ export function ClientActions({ client }: { client: Client }) {
               Enable
             </Menu.Item>
           )}
-          <Menu.Item color="red" leftSection={<Icon name="trash" size={15} />} onClick={() => setOpen("delete")}>
+          <Menu.Item c="var(--gw-bad)" leftSection={<Icon name="trash" size={15} />} onClick={() => setOpen("delete")}>
             Delete
           </Menu.Item>
         </Menu.Dropdown>

@@ -1,4 +1,3 @@
-import { Badge } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import { queries } from "@/api/queries";
@@ -15,9 +14,9 @@ function Names({ names, none }: { names: readonly string[]; none: string }) {
   return (
     <span style={{ display: "flex", flexWrap: "wrap", gap: 4 }}>
       {names.slice(0, MOST_NAMES).map((name) => (
-        <Badge key={name} color="gray" style={{ maxWidth: "100%" }}>
+        <span key={name} className="gw-chip">
           <Plain text={name} />
-        </Badge>
+        </span>
       ))}
       {names.length > MOST_NAMES && <span className="gw-dim">and {names.length - MOST_NAMES} more</span>}
     </span>

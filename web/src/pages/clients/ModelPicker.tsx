@@ -1,4 +1,4 @@
-import { Badge, Button, Checkbox, CloseButton, Group, Input, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, CloseButton, Group, Input, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { useId, useState } from "react";
 
 import { Icon } from "@/components/Icon";
@@ -130,17 +130,10 @@ function Chosen({ value, onRemove }: { value: string[]; onRemove: (name: string)
   return (
     <Group gap={6}>
       {value.map((name) => (
-        <Badge
-          key={name}
-          size="lg"
-          color="indigo"
-          style={{ maxWidth: "100%" }}
-          rightSection={
-            <CloseButton size="xs" aria-label={`Remove ${name}`} onClick={() => onRemove(name)} />
-          }
-        >
+        <span key={name} className="gw-chip">
           <Plain text={name} />
-        </Badge>
+          <CloseButton size="xs" aria-label={`Remove ${name}`} onClick={() => onRemove(name)} />
+        </span>
       ))}
     </Group>
   );

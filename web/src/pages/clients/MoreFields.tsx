@@ -4,7 +4,7 @@ import { Accordion, Checkbox, Input, NumberInput, Select, Stack, Switch, TagsInp
 import type { ReactNode } from "react";
 
 import { LimitInput } from "@/components/LimitInput";
-import { compact, money } from "@/lib/format";
+import { compact, money, plural } from "@/lib/format";
 import type { LimitField } from "@/lib/limits";
 import { LIMIT_FIELDS } from "@/lib/limits";
 import { ExtraBackendsInput } from "@/pages/clients/BackendFields";
@@ -12,6 +12,7 @@ import type { FieldsProps } from "@/pages/clients/BasicFields";
 import type { Draft } from "@/pages/clients/draft";
 import { errorOf } from "@/pages/clients/draft";
 import { ExpiryInput } from "@/pages/clients/ExpiryInput";
+import { KnownModels } from "@/pages/clients/KnownModels";
 import { ModelPicker } from "@/pages/clients/ModelPicker";
 import { AliasInput, FallbackInput } from "@/pages/clients/ModelsInput";
 
@@ -96,7 +97,7 @@ function Group({ name, title, summary, children }: { name: string; title: string
 
 function modelSummary({ model_whitelist, model_aliases }: Draft): string {
   const allowed = model_whitelist.length === 0 ? "Every model allowed" : `${model_whitelist.length} allowed`;
-  return model_aliases.length > 0 ? `${allowed}, ${model_aliases.length} aliases` : allowed;
+  return model_aliases.length > 0 ? `${allowed}, ${plural(model_aliases.length, "alias", "aliases")}` : allowed;
 }
 
 function limitSummary(draft: Draft): string {
@@ -111,7 +112,7 @@ function limitSummary(draft: Draft): string {
 
 function fallbackSummary({ fallback_models, extra_backends }: Draft): string {
   if (fallback_models.length === 0 && extra_backends.length === 0) return "None";
-  return `${fallback_models.length} fallback models, ${extra_backends.length} further backends`;
+  return `${plural(fallback_models.length, "fallback model")}, ${plural(extra_backends.length, "further backend")}`;
 }
 
 function promptSummary({ system_prompt, tool_mode }: Draft): string {
@@ -120,7 +121,7 @@ function promptSummary({ system_prompt, tool_mode }: Draft): string {
 }
 
 function accessSummary({ expires_at, allowed_ips, is_active }: Draft): string {
-  const from = allowed_ips.length === 0 ? "from any address" : `from ${allowed_ips.length} networks`;
+  const from = allowed_ips.length === 0 ? "from any address" : `from ${plural(allowed_ips.length, "network")}`;
   return `${is_active ? "Active" : "Disabled"}, ${expires_at ? "expires" : "never expires"}, ${from}`;
 }
 
@@ -143,17 +144,7 @@ function ModelFields({ draft, set, errors }: Props) {
         models={draft.models}
         error={errorOf(errors, "model_aliases")}
       />
-      <TagsInput
-        label="Known models"
-        description="The cached list that callers see at /v1/models. “Fetch models” fills it; empty: fetched when first asked for."
-        value={draft.models}
-        onChange={(models) => set({ models })}
-        error={errorOf(errors, "models")}
-        maxDropdownHeight={0}
-        clearable
-        clearButtonProps={{ "aria-label": "Forget all models" }}
-        styles={{ pillsList: { maxHeight: 160, overflowY: "auto" } }}
-      />
+      <KnownModels value={draft.models} onChange={(models) => set({ models })} error={errorOf(errors, "models")} />
     </>
   );
 }

@@ -57,7 +57,7 @@ export function StaleDialog({
           It was saved while you were editing. Your changes are not saved yet. Saving them writes only the fields that
           you changed.
         </Text>
-        <div className="gw-scroll" tabIndex={0} role="region" aria-label="Differences">
+        <div className="gw-scroll" tabIndex={0} role="group" aria-label="Differences">
           <table className="gw-table">
             <thead>
               <tr>

@@ -37,7 +37,7 @@ export function Tiles({ data }: { data: Overview }) {
         title={count(today.output_tokens)}
         note="today"
       />
-      <Tile label="Cost" value={cost(data)} note={unpriced(today.unpriced_requests)} />
+      <Tile label="Cost" value={cost(data)} note={unpriced(today)} />
       <Tile
         label="Errors"
         value={today.requests === 0 ? "0%" : percent(today.error_rate)}
@@ -52,7 +52,8 @@ function cost({ today }: Overview): string {
   return today.cost_usd === null ? "unpriced" : money(today.cost_usd);
 }
 
-function unpriced(requests: number): string {
+function unpriced({ unpriced_requests: requests, cost_usd }: Overview["today"]): string {
   if (requests === 0) return "today";
-  return `without ${count(requests)} unpriced request${requests === 1 ? "" : "s"}`;
+  const those = `${compact(requests)} request${requests === 1 ? "" : "s"}`;
+  return cost_usd === null ? `no price known for ${those}` : `without ${those} of unknown price`;
 }

@@ -20,7 +20,7 @@ function Ranking({ title, rows }: { title: string; rows: Row[] }) {
   return (
     <Card title={title}>
       {rows.length === 0 && <Empty title="Nothing today yet" icon="usage" />}
-      <ol style={{ listStyle: "none", margin: 0, padding: 0, display: "grid", gap: 10 }}>
+      <ol style={{ listStyle: "none", margin: 0, padding: 0, display: "grid", gap: 10, gridTemplateColumns: "minmax(0, 1fr)" }}>
         {rows.map((row) => (
           <li key={row.key}>
             <div style={{ display: "flex", justifyContent: "space-between", gap: 12, fontSize: "0.875rem" }}>

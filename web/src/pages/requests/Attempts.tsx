@@ -48,11 +48,13 @@ const COLUMNS: Column<Row>[] = [
 ];
 
 /** Each call to a provider: retries and fallbacks are told one by one. */
-export function Attempts({ rows }: { rows: readonly Attempt[] }) {
+export function Attempts({ rows, count }: { rows: readonly Attempt[]; count: number }) {
   return (
-    <Card title={rows.length === 1 ? "One attempt" : `${rows.length} attempts`}>
+    <Card title={count === 1 ? "One attempt" : `${count} attempts`}>
       {rows.length === 0 ? (
-        <span className="gw-dim">No provider was asked.</span>
+        <span className="gw-dim">
+          {count === 0 ? "No provider was asked." : "They were not written down one by one."}
+        </span>
       ) : (
         <DataTable
           label="Attempts"

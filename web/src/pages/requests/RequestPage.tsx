@@ -7,9 +7,10 @@ import { Copy } from "@/components/Copy";
 import { Facts } from "@/components/Facts";
 import { Icon } from "@/components/Icon";
 import { Card, Page } from "@/components/Page";
+import { RequestCost } from "@/components/requestColumns";
 import { Load } from "@/components/States";
 import { StatusBadge } from "@/components/StatusBadge";
-import { Block, Cost, Num, Plain, When } from "@/components/Text";
+import { Block, Num, Plain, When } from "@/components/Text";
 import { duration } from "@/lib/format";
 import { pretty } from "@/lib/text";
 import { Attempts } from "@/pages/requests/Attempts";
@@ -64,7 +65,7 @@ function Content({ request }: { request: RequestDetail }) {
           <Tokens request={request} />
         </Card>
       </div>
-      <Attempts rows={request.attempt_log} />
+      <Attempts rows={request.attempt_log} count={request.attempts} />
       <Bodies request={request} />
     </>
   );
@@ -113,7 +114,7 @@ function Tokens({ request }: { request: RequestDetail }) {
           ["of it into cache", <Num key="w" value={request.cache_write_tokens} />],
           ["Output", <Num key="o" value={request.output_tokens} />],
           ["of it reasoning", <Num key="r" value={request.reasoning_tokens} />],
-          ["Cost", <Cost key="u" usd={request.cost_usd} />],
+          ["Cost", <RequestCost key="u" row={request} />],
           ["Counted by", request.usage_estimated ? "An estimate: the provider reported nothing" : "The provider"],
         ]}
       />

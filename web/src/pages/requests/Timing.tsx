@@ -14,7 +14,7 @@ export function phases(request: Pick<RequestDetail, "latency_ms" | "overhead_ms"
   const first = request.ttfb_ms === null ? null : Math.min(Math.max(request.ttfb_ms, gateway), total);
   const parts: Phase[] = [{ label: "In the gateway, before the provider", ms: gateway, color: "var(--gw-near)" }];
   if (first === null) {
-    parts.push({ label: "After it", ms: total - gateway, color: "var(--gw-chart-1)" });
+    parts.push({ label: "At the provider", ms: total - gateway, color: "var(--gw-chart-1)" });
   } else {
     parts.push({ label: "Waiting for the first byte", ms: first - gateway, color: "var(--gw-chart-1)" });
     parts.push({ label: "Receiving the rest", ms: total - first, color: "var(--gw-chart-2)" });

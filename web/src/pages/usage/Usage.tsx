@@ -122,7 +122,7 @@ function Table({ report, groups }: { report: Report; groups: string[] }) {
   const cost = totals.cost_usd === null ? "unpriced" : money(totals.cost_usd);
   return (
     <Card
-      title="By the rows"
+      title="Rows"
       aside={
         <span className="gw-dim">
           {count(totals.requests)} requests, {compact(totals.input_tokens)} in, {compact(totals.output_tokens)} out,{" "}

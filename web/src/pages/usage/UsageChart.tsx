@@ -39,7 +39,7 @@ type What = "requests" | "tokens" | "cost";
 
 export function UsageChart({ query }: { query: Query & { from: string; to: string } }) {
   const usage = useQuery(queries.usage(query));
-  const [what, setWhat] = useState<What>("cost");
+  const [what, setWhat] = useState<What>("requests");
   return (
     <Card
       title="By day"
@@ -50,9 +50,9 @@ export function UsageChart({ query }: { query: Query & { from: string; to: strin
           value={what}
           onChange={(value) => setWhat(value)}
           data={[
-            { value: "cost" as const, label: "Cost" },
-            { value: "tokens" as const, label: "Tokens" },
             { value: "requests" as const, label: "Requests" },
+            { value: "tokens" as const, label: "Tokens" },
+            { value: "cost" as const, label: "Cost" },
           ]}
         />
       }
@@ -66,7 +66,16 @@ export function UsageChart({ query }: { query: Query & { from: string; to: strin
 
 function Chart({ what, points }: { what: What; points: Point[] }) {
   if (what === "cost") {
-    return <TimeChart label="Cost a day" series={COST_SERIES} points={costPoints(points, DAY_S)} format={money} />;
+    return (
+      <>
+        <TimeChart label="Cost a day" series={COST_SERIES} points={costPoints(points, DAY_S)} format={money} />
+        {points.some((point) => point.cost_usd === null) && (
+          <p className="gw-dim" style={{ margin: "6px 0 0" }}>
+            A day whose models have no known price has no bar. It is not free.
+          </p>
+        )}
+      </>
+    );
   }
   if (what === "tokens") {
     return <TimeChart label="Tokens a day" series={TOKEN_SERIES} points={tokenPoints(points, DAY_S)} format={compact} />;

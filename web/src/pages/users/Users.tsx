@@ -101,7 +101,7 @@ function UserMenu({ user, open }: { user: User; open: (what: Open) => void }) {
           <Menu.Item onClick={() => void save(enable)}>Enable</Menu.Item>
         )}
         <Menu.Divider />
-        <Menu.Item color="red" onClick={() => open({ kind: "delete", user })}>
+        <Menu.Item c="var(--gw-bad)" onClick={() => open({ kind: "delete", user })}>
           Delete
         </Menu.Item>
       </Menu.Dropdown>
