@@ -5,22 +5,22 @@ BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help run test conformance check bench build clean lock prices
+.PHONY: help run test conformance check bench build clean lock prices ui ui-dev browser
 .DEFAULT_GOAL := help
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.run ## Start the gateway (ARGS="-port 9000" to pass options)
+run: $(VENV)/.run ui ## Start the gateway (ARGS="-port 9000" to pass options)
 	@exec $(BIN)/ai-gateway $(ARGS)
 
-test: $(VENV)/.dev ## Run every test, with linter, types and import contracts among them
+test: $(VENV)/.dev ui-dev browser ## Run every test, with linter, types and import contracts among them
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 conformance: $(VENV)/.dev ## Every caller on every provider: print the matrix, and write docs/conformance.md
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal -q --conformance-report tests/conformance/test_matrix.py
 
-check: $(VENV)/.dev ## Format, lint, types, import contracts, then the tests
+check: $(VENV)/.dev ui-dev browser ## Format, lint, types, import contracts, then the tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec scripts/check
 
 bench: $(VENV)/.dev ## Measure: direct, nginx and ai-gateway side by side (needs nginx and wrk)
@@ -30,13 +30,24 @@ build: $(VENV)/.dev ## A wheel and an sdist in dist/
 	@rm -rf dist && exec $(BIN)/python -m build --no-isolation
 
 clean: ## Remove what the commands above have made, but no data of the gateway
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache tests/e2e/node/node_modules
+	rm -rf $(VENV) dist src/ai_gateway/admin/static web/node_modules web/.cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache tests/e2e/node/node_modules
 
 prices: $(VENV)/.dev ## Write the price table again, from the installed genai-prices
 	@exec $(BIN)/python -m scripts.price_table
 
 lock: ## Pin the newest releases again (needs uv)
 	@exec scripts/lock
+
+# The dashboard: built again only where its sources have changed.
+ui: $(VENV)/.run
+	@$(BIN)/python scripts/build_web.py
+
+ui-dev: $(VENV)/.dev
+	@$(BIN)/python scripts/build_web.py --dev
+
+# Debian's Chromium for the dashboard's tests: installed where that is possible, else those tests are skipped.
+browser:
+	@scripts/chromium
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("ai-gateway needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

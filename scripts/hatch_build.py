@@ -1,11 +1,14 @@
-"""Build hook: embeds version, commit and build time into what is built, as `ai_gateway/_build_info.py`.
+"""Build hook: embeds version, commit and build time into what is built, as `ai_gateway/_build_info.py`,
+and builds the dashboard.
 
-The file exists only in the archive: the source tree is never changed. An sdist carries it too, so that a
-wheel that is built from one, where there is no git, still knows its commit.
+The module exists only in the archive: the source tree is never changed. An sdist carries it too, so that a
+wheel that is built from one, where there is no git, still knows its commit. The dashboard goes to
+`src/ai_gateway/admin/static`, which git ignores; an sdist carries the built files, and no source of them.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import tempfile
@@ -24,6 +27,8 @@ class BuildInfoHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """`version` is the kind of build: an editable one looks its commit up when asked."""
+        if version != "editable" and (Path(self.root) / "web").is_dir():
+            build_dashboard(Path(self.root))
         place = PLACES.get(self.target_name)
         if place is None or version == "editable" or (Path(self.root) / PLACES["sdist"]).exists():
             return
@@ -37,6 +42,16 @@ class BuildInfoHook(BuildHookInterface[Any]):
         draft = getattr(self, "_draft", None)
         if draft is not None:
             Path(draft).unlink(missing_ok=True)
+
+
+def build_dashboard(root: Path) -> None:
+    """Raises: build_web.BuildError where it cannot be built."""
+    spec = importlib.util.spec_from_file_location("build_web", root / "scripts" / "build_web.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.build()
 
 
 def build_info(version: str, commit: str, time: str) -> str:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from scripts import build_web
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -20,10 +22,30 @@ GATES = {
 }
 
 
+WEB_GATES = {
+    "lint": ["eslint/bin/eslint.js", ".", "--max-warnings", "0"],
+    "types": ["typescript/bin/tsc", "--noEmit"],
+    "tests": ["vitest/vitest.mjs", "run"],
+    "schema": ["../scripts/schema.mjs", "--check"],
+}
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", GATES)
 def test_gate(name: str) -> None:
     done = subprocess.run(GATES[name], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", WEB_GATES)
+def test_gate_of_the_dashboard(name: str) -> None:
+    node, npm = build_web.find_node()
+    with FileLock(ROOT / "web" / ".install.lock", timeout=300):
+        build_web.install(node, npm, dev=True)
+    script, *arguments = WEB_GATES[name]
+    command = [str(node), str(ROOT / "web" / "node_modules" / script), *arguments]
+    done = subprocess.run(command, cwd=ROOT / "web", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -35,5 +57,8 @@ def test_locks_pin_hashes_and_name_no_registry() -> None:
         assert text.count("--hash=sha256:") >= len(pins)
         assert "://" not in text
         assert "index" not in text
-    for lock in (ROOT / "tests" / "e2e" / "node").glob("package-lock.json"):
-        assert '"resolved"' not in lock.read_text()
+    for lock in (ROOT / "tests" / "e2e" / "node" / "package-lock.json", ROOT / "web" / "package-lock.json"):
+        text = lock.read_text()
+        assert '"resolved"' not in text
+        assert '"integrity"' in text
+        assert "registry" not in text

@@ -5,9 +5,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   resolve: { alias: { "@": join(import.meta.dirname, "src") } },
   test: {
-    environment: "happy-dom",
+    environment: "node", // those that need a page say so
     environmentOptions: { happyDOM: { url: "http://gateway.test/admin/" } },
     include: ["test/**/*.test.{ts,tsx}"],
-    setupFiles: ["test/setup.ts"],
   },
 });

@@ -42,6 +42,9 @@ def tree(tmp_path: Path) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore", "scripts/hatch_build.py"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
+    page = folder / "src" / "ai_gateway" / "admin" / "static" / "index.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text("<!doctype html>")  # stands for the built dashboard, which git ignores
     git(folder, "init", "--quiet")
     git(folder, "add", ".")
     git(folder, "commit", "--quiet", "--message", "all")
@@ -62,6 +65,7 @@ def test_a_wheel_knows_commit_and_time(tree: Path, kind: list[str]) -> None:
     [wheel] = (tree.parent / "dist").glob("*.whl")
     info: dict[str, str] = {}
     with zipfile.ZipFile(wheel) as archive:
+        assert "ai_gateway/admin/static/index.html" in archive.namelist()
         exec(archive.read("ai_gateway/_build_info.py"), info)
         assert "ai_gateway/policy/price_table.json" in archive.namelist()
     assert info["COMMIT"] == git(tree, "rev-parse", "HEAD")

@@ -74,9 +74,13 @@ function Cards<Row>({ label, columns, rows, rowKey, fresh }: Props<Row>) {
     <ul className="gw-cards" aria-label={label}>
       {rows.map((row) => (
         <li key={rowKey(row)} className={fresh?.(row) ? "gw-fresh" : undefined}>
-          {heads.map((column) => (
-            <div key={column.key}>{column.cell(row)}</div>
-          ))}
+          <div style={{ display: "flex", justifyContent: "space-between", alignItems: "start", gap: 10 }}>
+            {heads.map((column) => (
+              <div key={column.key} style={{ minWidth: 0 }}>
+                {column.cell(row)}
+              </div>
+            ))}
+          </div>
           <dl>
             {facts.map((column) => (
               <Fact key={column.key} title={column.title}>

@@ -34,6 +34,7 @@ const COLUMNS: Record<Name, Column<RequestSummary>> = {
   status: {
     key: "status",
     title: "Status",
+    lead: true,
     cell: (row) => <StatusBadge status={row.status} error={row.error} />,
   },
   client: {

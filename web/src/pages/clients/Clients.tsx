@@ -41,6 +41,7 @@ const COLUMNS: Column<ClientSummary>[] = [
   {
     key: "state",
     title: "State",
+    lead: true,
     cell: (row) => <ClientState active={row.is_active} expiresAt={row.expires_at} />,
   },
   {

@@ -31,11 +31,14 @@ export interface Piece {
   reasoning: string;
 }
 
+function partOf({ choices = [] }: ChatChunk) {
+  return choices[0]?.delta ?? choices[0]?.message;
+}
+
 export function pieceOf(data: string): Piece {
   const chunk = JSON.parse(data) as ChatChunk;
   if (chunk.error) throw new ApiError(502, "stream", chunk.error.message ?? "The stream broke off.");
-  const [choice] = chunk.choices ?? [];
-  const part = choice?.delta ?? choice?.message;
+  const part = partOf(chunk);
   return { content: part?.content ?? "", reasoning: part?.reasoning_content ?? "" };
 }
 

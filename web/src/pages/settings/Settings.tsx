@@ -44,7 +44,7 @@ function Now({ status }: { status: Status }) {
                 </span>,
               ],
               ...Object.entries(status.health.checks).map(
-                ([name, value]) => [name, <Plain key={name} text={String(value)} />] as const,
+                ([name, value]) => [name.replaceAll("_", " "), <Plain key={name} text={String(value)} />] as const,
               ),
               ["Version", <Plain key="v" text={status.version} mono />],
               ["Commit", <Plain key="c" text={status.commit} mono />],
@@ -58,7 +58,7 @@ function Now({ status }: { status: Status }) {
           <Facts
             rows={[
               ["Prices from", <Plain key="p" text={status.prices.source} />],
-              ["Their version", <Plain key="v" text={status.prices.version} />],
+              ["Their version", <Plain key="v" text={status.prices.version || "–"} />],
               ["Calendar days", <Plain key="t" text={status.timezone} />],
             ]}
           />
@@ -132,9 +132,15 @@ function shown(value: Setting["value"]): string {
   return Array.isArray(value) ? value.join(", ") || "empty" : String(value);
 }
 
+/** What somebody chose otherwise than the default stands out. */
+function Value({ row }: { row: Setting }) {
+  const text = <Plain text={shown(row.value)} mono />;
+  return shown(row.value) === shown(row.default) ? text : <strong>{text}</strong>;
+}
+
 const SETTINGS: Column<Setting>[] = [
   { key: "key", title: "Setting", lead: true, cell: (row) => <Plain text={row.key} mono /> },
-  { key: "value", title: "Value", cell: (row) => <Plain text={shown(row.value)} mono /> },
+  { key: "value", title: "Value", cell: (row) => <Value row={row} /> },
   {
     key: "default",
     title: "Default",
@@ -147,7 +153,7 @@ const SETTINGS: Column<Setting>[] = [
   {
     key: "source",
     title: "From",
-    cell: (row) => <Badge color={row.source === "default" ? "gray" : "indigo"}>{SOURCES[row.source]}</Badge>,
+    cell: (row) => <Badge color={row.source === "environment" ? "indigo" : "gray"}>{SOURCES[row.source]}</Badge>,
   },
 ];
 
