@@ -104,7 +104,9 @@ export function Shell() {
   const [open, { close, toggle }] = useDisclosure(false);
   const [location] = useLocation();
   const main = useRef<HTMLElement>(null);
-  useEffect(() => window.scrollTo({ top: 0 }), [location]);
+  useEffect(() => {
+    window.scrollTo({ top: 0 }); // answers with a promise in newer browsers, which is no clean-up
+  }, [location]);
   return (
     <div className="gw-layout">
       <a
