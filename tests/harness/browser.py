@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests.harness.gateway import GatewayProcess
 
@@ -105,16 +113,26 @@ class Watched:
         script = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         return int(self.page.evaluate(script))
 
-    def violations(self) -> list[str]:
-        """What axe finds serious or critical."""
-        self.page.evaluate(AXE.read_text())
-        found = self.page.evaluate("standards => axe.run(document, {runOnly: standards})", STANDARDS)
+    def violations(self, *rules: str) -> list[str]:
+        """What axe finds serious or critical: by every rule of the standards, or by these alone."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text())
+        asked = {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": STANDARDS}
+        found = self.page.evaluate(
+            "runOnly => axe.run(document, {runOnly, resultTypes: ['violations']})", asked
+        )
         return [
             f"{rule['id']}: {node['html'][:200]}"
             for rule in found["violations"]
             if rule["impact"] in ("serious", "critical")
             for node in rule["nodes"]
         ]
+
+    def turn(self, *, width: int, scheme: Literal["light", "dark"]) -> None:
+        """The same page in another size and theme."""
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme=scheme)
+        expect(self.page.locator("html")).to_have_attribute("data-mantine-color-scheme", scheme)
 
     def close(self) -> None:
         self.context.close()
