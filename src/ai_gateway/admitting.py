@@ -14,7 +14,7 @@ from ai_gateway.core.ledger import Entry
 from ai_gateway.dialects.endpoints import Job
 from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.openai_usage import BYTES_PER_TOKEN
-from ai_gateway.errors import Forbidden
+from ai_gateway.errors import Forbidden, LimitReached
 from ai_gateway.policy.account import Account
 from ai_gateway.policy.limiter import Limiter, standing
 from ai_gateway.policy.limits import Limits, Want
@@ -103,7 +103,11 @@ class Admitter:
             if limits.has_budget and self._block_unpriced and output_tokens != 0:
                 targets = self._priced(targets, wall_s)
             want = self._want(limits, account, exchange, targets, output_tokens, wall_s)
-        reservation = account.admit(limits, want, now_s=self._clock.monotonic(), wall_s=wall_s)
+        try:
+            reservation = account.admit(limits, want, now_s=self._clock.monotonic(), wall_s=wall_s)
+        except LimitReached as error:
+            self._limiter.refused(client.id, error.reason)
+            raise
         entry.charge = reservation
         entry.record.admitted, entry.record.day = True, reservation.day
         return Order(

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from ai_gateway.core.ledger import Entry
+from ai_gateway.core.trace import TraceContext
 from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.interface import Asked, Rendered
@@ -80,6 +81,8 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     """What it may, where that is known without a key: calls of the gateway's own."""
     asked: Asked = Asked()
     """What the path says beside the endpoint."""
+    trace: TraceContext | None = None
+    """Where requests are traced."""
 
 
 class Caller(Protocol):

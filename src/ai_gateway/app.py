@@ -12,6 +12,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -30,7 +31,11 @@ from ai_gateway.ingress.api import Api, Page
 from ai_gateway.ingress.health import Health
 from ai_gateway.ingress.responses import SECURITY_HEADERS
 from ai_gateway.ingress.server import GatewayProtocol, GatewayServer
+from ai_gateway.metering import Metering, knows, metrics_page
 from ai_gateway.observe.logs import RequestLog, configure
+from ai_gateway.observe.model_names import ModelNames
+from ai_gateway.observe.startup import summary, warnings
+from ai_gateway.observe.tally import Tally
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.circuit import CircuitState
@@ -69,6 +74,7 @@ WS_MESSAGE_BYTES = 64 * 1024
 """The dashboard says nothing over its socket."""
 DAY_MS = 86_400_000
 
+RowReader = Callable[[Sequence[RequestRecord]], None]
 _log = logging.getLogger("ai_gateway")
 
 
@@ -241,13 +247,10 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         ledger = SqliteAccounting(database, fsync=accounting.fsync)
         spool = Spool(database.parent / "spool", max_bytes=accounting.spool_max_bytes, fsync=accounting.fsync)
         stack.callback(spool.close)
+        last = stack.enter_context(contextlib.ExitStack())  # after the last row has been told
         feed = Feed()
-
-        def finished(records: Sequence[RequestRecord]) -> None:
-            requests.write(records)
-            feed.put(records)
-
-        writer = Writer(spool, ledger, on_read=finished)
+        readers: list[RowReader] = [requests.write, feed.put]
+        writer = Writer(spool, ledger, on_read=partial(_announce, readers))
         writer.start()
         stack.callback(_finish_accounting, writer)
         proxies = Proxies.from_environment()
@@ -275,6 +278,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
             sink=spool.append,
             gate=gate,
             admitter=Admitter(limiter, prices, block_unpriced=settings.prices.unknown == "block"),
+            trace_ratio=settings.telemetry.sample_ratio if settings.telemetry.enabled else None,
         )
         control = Control(store, pipeline, health, gate, writer, limiter, prices)
         await control.refresh()
@@ -295,6 +299,16 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
             )
         )
         stack.push_async_callback(loader.close)
+        if settings.telemetry.enabled:
+            _send_telemetry(settings, pipeline, readers, last)
+        metrics = None
+        if settings.prometheus.enabled:
+            tally = Tally(ModelNames(partial(knows, pipeline)))
+            readers.append(tally.add)
+            metering = Metering(
+                tally, pipeline=pipeline, limiter=limiter, upkeep=upkeep, spool=spool, health=health
+            )
+            metrics = (await metrics_page(settings.prometheus, store, metering)).answer
         api = Api(
             pipeline=pipeline,
             catalog=Catalog(transports, control.save_models),
@@ -303,6 +317,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
             admin=AdminSite(loader.load, version=__version__, headers=list(SECURITY_HEADERS)),
             max_body_bytes=settings.server.max_body_bytes,
             trusted_proxies=networks(settings.server.trusted_proxies),
+            metrics=metrics,
         )
         stop = asyncio.Event()
         tasks = [asyncio.create_task(work) for work in (control.watch(stop), _purge(settings, stop))]
@@ -311,10 +326,39 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         stack.push_async_callback(_finish, stop, tasks)
         gc.collect()
         gc.freeze()  # what the start has made stays: no collection need look at it again
-        return await _listen(settings, api, health, config_path)
+        introduce = partial(_introduce, settings, config_path, pipeline.snapshot)
+        return await _listen(settings, api, health, introduce)
 
 
-async def _listen(settings: Settings, api: Api, health: Health, config_path: Path) -> int:
+def _send_telemetry(
+    settings: Settings, pipeline: Pipeline, readers: list[RowReader], last: contextlib.ExitStack
+) -> None:
+    """Begin to export; `last` ends it."""
+    # Here, since its library takes longer to import than the gateway takes to start.
+    from ai_gateway.observe.telemetry import Telemetry
+
+    telemetry = Telemetry(settings.telemetry, __version__, named=partial(knows, pipeline))
+    readers.append(telemetry.read)
+    last.callback(telemetry.stop)
+
+
+def _announce(readers: Sequence[RowReader], records: Sequence[RequestRecord]) -> None:
+    """Tell everybody of finished requests. The accounting thread's."""
+    for read in readers:
+        read(records)
+
+
+def _introduce(settings: Settings, config_path: Path, snapshot: Snapshot) -> None:
+    """Say what runs, and what an admin should act on."""
+    clients = snapshot.clients.values()
+    _log.info("%s", summary(settings, config_path=config_path, clients=len(clients)))
+    faults = {client.name: client.fault for client in clients if client.fault is not None}
+    for line in warnings(settings, config_path=config_path, faults=faults):
+        _log.warning("%s", line)
+
+
+async def _listen(settings: Settings, api: Api, health: Health, introduce: Callable[[], None]) -> int:
+    """Serve until told to stop; `introduce` is called once it listens. Returns the exit code."""
     server = settings.server
     try:
         sockets = _bind(server.host, server.port)
@@ -345,9 +389,8 @@ async def _listen(settings: Settings, api: Api, health: Health, config_path: Pat
     def started() -> None:
         scheme = "https" if https.enabled else "http"
         port = sockets[0].getsockname()[1]
-        _log.info(
-            "ai-gateway %s listens on %s://%s:%d (%s)", __version__, scheme, server.host, port, config_path
-        )
+        _log.info("ai-gateway %s listens on %s://%s:%d", __version__, scheme, server.host, port)
+        introduce()
 
     def draining() -> None:
         health.draining = True

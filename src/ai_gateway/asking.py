@@ -14,6 +14,7 @@ import msgspec
 from ai_gateway.answering import Call, Opened, open_answer
 from ai_gateway.core.ledger import MAX_LOGGED_BODY, Entry, Price
 from ai_gateway.core.record import Attempt
+from ai_gateway.core.trace import TraceContext
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.endpoints import Job
 from ai_gateway.dialects.estimates import estimate_answer
@@ -30,7 +31,7 @@ from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.providers import Provider, Upstream
-from ai_gateway.upstream.headers import for_translated, for_upstream, value_of
+from ai_gateway.upstream.headers import for_translated, for_upstream, traced, value_of
 from ai_gateway.upstream.media import MediaFetcher, inline_urls
 from ai_gateway.upstream.pool import TransportPool
 from ai_gateway.upstream.transport import UpstreamRequest
@@ -222,9 +223,7 @@ class Asker:
             price=self._price(call, target),
             estimate=partial(estimate_answer, prepared.exchange) if generates else None,
         )
-        outgoing = prepared.outgoing
-        if patience_s < outgoing.timeout_s:
-            outgoing = msgspec.structs.replace(outgoing, first_s=max(patience_s, 0.001))
+        outgoing = _of_attempt(prepared.outgoing, patience_s, call.trace, entry.record.attempts)
         try:
             response = await self._transports.of(target.upstream).send(outgoing)
         except UpstreamError as error:
@@ -250,6 +249,17 @@ class Asker:
         if call.endpoint.job is Job.COUNT:
             return _free
         return partial(_cost, self._costs, target, call.started_ms / 1000)
+
+
+def _of_attempt(
+    outgoing: UpstreamRequest, patience_s: float, trace: TraceContext | None, number: int
+) -> UpstreamRequest:
+    """With what differs from try to try: how long to wait, and the span."""
+    if patience_s < outgoing.timeout_s:
+        outgoing = msgspec.structs.replace(outgoing, first_s=max(patience_s, 0.001))
+    if trace is not None:
+        outgoing = msgspec.structs.replace(outgoing, headers=traced(outgoing.headers, trace, number))
+    return outgoing
 
 
 def _bound(order: Order, watcher: StreamRelay) -> None:

@@ -16,6 +16,7 @@ from ai_gateway.answering import Call, Caller, answer_locally, deliver, refuse
 from ai_gateway.asking import Asker, read
 from ai_gateway.core.ledger import Entry
 from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.trace import continue_trace
 from ai_gateway.dialects.endpoints import Job
 from ai_gateway.dialects.estimates import check_input
 from ai_gateway.errors import GatewayError, Overloaded, UpstreamError
@@ -23,6 +24,7 @@ from ai_gateway.policy.access import authenticate, resolve_model, served_model
 from ai_gateway.policy.snapshot import ClientPolicy, Snapshot
 from ai_gateway.policy.targets import target_of
 from ai_gateway.providers import Upstream
+from ai_gateway.upstream.headers import value_of
 
 __all__ = ["Gate", "Pipeline"]
 
@@ -48,7 +50,9 @@ class Pipeline:
         sink: Callable[[RequestRecord], None],
         gate: Gate,
         admitter: Admitter,
+        trace_ratio: float | None = None,
     ) -> None:
+        """`trace_ratio`: of new traces, how many are sampled; None: requests are not traced."""
         self.snapshot = Snapshot({})
         """Swapped whole by the control path."""
         self.in_flight = 0
@@ -57,6 +61,7 @@ class Pipeline:
         self._sink = sink
         self._gate = gate
         self._admitter = admitter
+        self._trace_ratio = trace_ratio
 
     def open(self, call: Call) -> Entry:
         """The log row of a call, still to be settled."""
@@ -69,6 +74,10 @@ class Pipeline:
             status=200,
             caller_address=call.address,
         )
+        if self._trace_ratio is not None:
+            header = value_of(call.headers, b"traceparent")
+            call.trace = continue_trace(call.id, header, self._trace_ratio)
+            record.trace = call.trace.note()
         return Entry(record, started_s=call.started_s, sink=self._sink)
 
     async def run(self, call: Call, caller: Caller) -> None:

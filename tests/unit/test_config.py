@@ -154,7 +154,15 @@ REFUSED = [
         "1: database.url: this version keeps its data in SQLite",
     ),
     ("limits: {redis_url: 'redis://:sesame@h'}", "1: limits.redis_url: this version runs one process"),
-    ("prometheus: {enabled: true}", "1: prometheus.enabled: this version has no metrics yet"),
+    ("prometheus: {username: 'a:b'}", "1: prometheus.username: must not hold a colon"),
+    (
+        "telemetry: {endpoint: 'localhost:4318'}",
+        "1: telemetry.endpoint: must be an http:// or https:// address",
+    ),
+    ("telemetry: {endpoint: 'http://u:sesame@h'}", "1: telemetry.endpoint: must hold no credentials"),
+    ("telemetry: {headers: {'a b': sesame}}", "1: telemetry.headers: holds a name that is no HTTP header's"),
+    ("telemetry: {headers: {a: 'sesamé'}}", "1: telemetry.headers: holds a value"),
+    ("telemetry: {sample_ratio: 1.5}", "1: telemetry.sample_ratio: must be at most 1"),
     ("admin: {password_hash: sesame}", "1: admin.password_hash: must be an Argon2id hash"),
 ]
 
@@ -418,3 +426,22 @@ def test_replacing_through_a_link_keeps_the_link(tmp_path: Path) -> None:
     replace_value(link, ("admin", "password_hash"), "new")
     assert link.is_symlink()
     assert real.read_text() == 'admin: {password_hash: "new"}\n'
+
+
+def test_telemetry_needs_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ai_gateway.config.model.find_spec", lambda _: None)
+    with pytest.raises(
+        ConfigError, match=r"telemetry.enabled: needs more packages: pip install .ai-gateway\[otel\]"
+    ):
+        parse("telemetry: {enabled: true}")
+
+
+def test_headers_of_the_collector_are_secrets_also_from_the_environment() -> None:
+    environ = {
+        "AI_GATEWAY_TELEMETRY__HEADERS": '{"x-token": "sesame"}',
+        "AI_GATEWAY_TELEMETRY__SAMPLE_RATIO": "0.25",
+    }
+    found = parse("", environ).telemetry
+    assert found.headers["x-token"].reveal() == "sesame"
+    assert "sesame" not in repr(found)
+    assert found.sample_ratio == 0.25

@@ -75,6 +75,13 @@ network:
 logging:
   level: info                      # debug, info, warning, error
   format: auto                     # text on a terminal, else json
+
+telemetry:
+  enabled: false                   # traces and metrics for OpenTelemetry: pip install "ai-gateway[otel]"
+  endpoint: http://localhost:4318  # of a collector, OTLP over HTTP
+  headers: {{}}                      # sent along: {{Authorization: Bearer ...}}
+  service_name: ai-gateway
+  sample_ratio: 1.0                # of requests whose caller brings no trace of its own
 """
 
 

@@ -31,6 +31,7 @@ from ai_gateway.config import (
 )
 from ai_gateway.store.accounts import PASSWORD_HASH, SESSION_SECRET
 from ai_gateway.store.passwords import hash_password, new_password, new_secret
+from ai_gateway.store.protocols import METRICS_PASSWORD
 
 if TYPE_CHECKING:
     from ai_gateway.store.protocols import ClientStore
@@ -60,6 +61,7 @@ class Made:
     config: bool = False
     password: str | None = None
     demo_key: str | None = None
+    metrics_password: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ async def _is_complete(settings: Settings, state: State) -> bool:
             and not (await store.get_setting(ADMIN_STATE) or "").startswith(_PENDING)
             and bool(admin.password_hash or await store.get_setting(PASSWORD_HASH))
             and bool(admin.session_secret or await store.get_setting(SESSION_SECRET))
+            and not await _needs_metrics_password(store, settings)
         )
 
 
@@ -127,9 +130,15 @@ async def _complete(state: State) -> Settings:
             made = await _make_config(store, draft, state)
         else:
             made = Made(password=await _make_admin(store, settings, state))
-        made = replace(made, demo_key=await _make_demo(store, settings))
+        made = replace(
+            made,
+            demo_key=await _make_demo(store, settings),
+            metrics_password=await _make_metrics_password(store, settings),
+        )
         settings = state.with_port(settings)
         _show(made, settings, state.config_path)
+        if made.metrics_password is not None:
+            await store.set_setting(METRICS_PASSWORD, _fingerprint(made.metrics_password))
         await store.set_setting(ADMIN_STATE, DONE)
         await store.set_setting(DEMO_STATE, DONE)
     return settings
@@ -173,13 +182,29 @@ async def _make_admin(store: ClientStore, settings: Settings, state: State) -> s
     return password
 
 
-def _pending(*password_hashes: str) -> str:
-    """Marks hashes as made by us, with a password that was not shown."""
-    return " ".join([_PENDING, *map(_fingerprint, password_hashes)])
+async def _needs_metrics_password(store: ClientStore, settings: Settings) -> bool:
+    """Whether the metrics are on, and nobody has seen a password for them."""
+    if not settings.prometheus.enabled or settings.prometheus.password:
+        return False
+    stored = await store.get_setting(METRICS_PASSWORD)
+    return stored is None or stored.startswith(_PENDING)
 
 
-def _fingerprint(password_hash: str) -> str:
-    return hashlib.sha256(password_hash.encode()).hexdigest()
+async def _make_metrics_password(store: ClientStore, settings: Settings) -> str | None:
+    if not await _needs_metrics_password(store, settings):
+        return None
+    password = new_secret()
+    await store.set_setting(METRICS_PASSWORD, _pending(password))
+    return password
+
+
+def _pending(*secrets: str) -> str:
+    """Marks what was made by us and not shown: an admin's password, by its hash, or a generated one."""
+    return " ".join([_PENDING, *map(_fingerprint, secrets)])
+
+
+def _fingerprint(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 async def _make_demo(store: ClientStore, settings: Settings) -> str | None:
@@ -228,6 +253,13 @@ def _show(made: Made, settings: Settings, config_path: Path) -> None:
             "",
             "Try it:",
             curl_line(settings, made.demo_key, _DEMO_MODEL),
+            "",
+        ]
+    if made.metrics_password is not None:
+        lines += [
+            f"Metrics:   {base_url(settings)}/metrics",
+            f"Username:  {settings.prometheus.username}",
+            f"Password:  {made.metrics_password}   (shown once)",
             "",
         ]
     if lines:

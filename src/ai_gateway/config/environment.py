@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ai_gateway.config.model import PriceOverrides, Settings
+from ai_gateway.config.model import Settings
 
 __all__ = ["PREFIX", "env_name", "leaves", "overrides"]
 
@@ -62,6 +62,11 @@ def _parse(kind: Any, text: str) -> Any:
     if kind is bool:
         word = text.strip().lower()
         return True if word in _TRUE else False if word in _FALSE else text
+    if kind is float:
+        try:
+            return float(text)
+        except ValueError:
+            return text
     if kind is int:
         try:
             return int(text)
@@ -69,7 +74,7 @@ def _parse(kind: Any, text: str) -> Any:
             return text
     if typing.get_origin(kind) is list:
         return [part.strip() for part in text.split(",") if part.strip()]
-    if typing.get_origin(kind) is typing.get_origin(PriceOverrides):
+    if typing.get_origin(kind) is dict:
         return _parse_json(text)
     return text
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import UTC, date, datetime, time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
@@ -14,6 +17,7 @@ from ai_gateway.core.secret import Secret
 __all__ = ["PriceOverride", "PriceOverrides", "Settings"]
 
 _MIB = 1024 * 1024
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _MIN_SESSION_SECRET = 32
 
 
@@ -71,9 +75,38 @@ def _no_redis(value: Secret) -> Secret:
     return value
 
 
-def _no_metrics(value: bool) -> bool:
+def _basic_name(value: str) -> str:
+    if ":" in value:
+        raise ValueError("must not hold a colon: HTTP Basic authentication ends the name there")
+    return value
+
+
+def _installed(value: bool) -> bool:
     if value:
-        raise ValueError("this version has no metrics yet: leave it false")
+        try:
+            found = all(find_spec(f"opentelemetry.{name}") for name in ("sdk", "exporter.otlp.proto.http"))
+        except ModuleNotFoundError:  # of a package above
+            found = False
+        if not found:
+            raise ValueError('needs more packages: pip install "ai-gateway[otel]"')
+    return value
+
+
+def _collector(value: str) -> str:
+    """A base address: `/v1/traces` and `/v1/metrics` are added to it."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// address, such as http://localhost:4318")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must hold no credentials, query or fragment: secrets belong into telemetry.headers")
+    return value.rstrip("/")
+
+
+def _header_names(value: dict[str, Secret]) -> dict[str, Secret]:
+    if not all(_TOKEN.fullmatch(name) for name in value):
+        raise ValueError("holds a name that is no HTTP header's")
+    if not all(secret.reveal().isascii() and secret.reveal().isprintable() for secret in value.values()):
+        raise ValueError("holds a value that is not printable ASCII")
     return value
 
 
@@ -248,8 +281,8 @@ class LimitSettings(_Section):
 class PrometheusSettings(_Section):
     """`prometheus`."""
 
-    enabled: Annotated[bool, AfterValidator(_no_metrics)] = False
-    username: Text = "prometheus"
+    enabled: bool = False
+    username: Annotated[Text, AfterValidator(_basic_name)] = "prometheus"
     password: SecretText = Secret("")
 
 
@@ -305,6 +338,16 @@ class LoggingSettings(_Section):
     format: Literal["auto", "json", "text"] = "auto"
 
 
+class TelemetrySettings(_Section):
+    """`telemetry`: traces and metrics to an OpenTelemetry collector."""
+
+    enabled: Annotated[bool, AfterValidator(_installed)] = False
+    endpoint: Annotated[Text, AfterValidator(_collector)] = "http://localhost:4318"
+    headers: Annotated[dict[str, SecretText], AfterValidator(_header_names)] = {}
+    service_name: Text = "ai-gateway"
+    sample_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+
+
 class Settings(_Section):
     """All of it. Validate with context `{"folder": PATH}`, to which relative paths are relative."""
 
@@ -322,6 +365,7 @@ class Settings(_Section):
     prices: PriceSettings = PriceSettings()
     network: NetworkSettings = NetworkSettings()
     logging: LoggingSettings = LoggingSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     def with_port(self, port: int) -> Settings:
         """A copy that listens on `port` (1 to 65535)."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Attempt", "RequestRecord"]
+__all__ = ["UNSTORED", "Attempt", "RequestRecord", "attempts_of"]
+
+UNSTORED = frozenset({"trace"})
+"""Members of a row that are not kept in the database."""
 
 
 class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -88,3 +91,37 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Bodies: only where the client's `log_bodies` is on."""
     upstream_request: str | None = None
     response: str | None = None
+    trace: str | None = None
+    """The trace that it belongs to, where requests are traced: `core.trace` reads it. Not stored."""
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether a cost is missing: a refusal that used nothing has none to miss."""
+        return self.cost_usd is None and (self.status < 400 or bool(self.input_tokens or self.output_tokens))
+
+
+_attempts = msgspec.json.Decoder(list[Attempt])
+
+
+def attempts_of(record: RequestRecord) -> list[Attempt]:
+    """Every upstream call of a request. The only one of a row without a log has no `status` of its own."""
+    if record.attempt_log is not None:
+        return _attempts.decode(record.attempt_log)
+    if not record.attempts:
+        return []
+    return [
+        Attempt(
+            provider=record.provider or "",
+            model=record.model_served or "",
+            started_ms=record.overhead_ms,
+            latency_ms=max(0.0, record.latency_ms - record.overhead_ms),
+            error=record.error,
+            input_tokens=record.input_tokens,
+            cached_tokens=record.cached_tokens,
+            cache_write_tokens=record.cache_write_tokens,
+            output_tokens=record.output_tokens,
+            reasoning_tokens=record.reasoning_tokens,
+            usage_estimated=record.usage_estimated,
+            cost_usd=record.cost_usd,
+        )
+    ]

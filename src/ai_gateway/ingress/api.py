@@ -26,7 +26,9 @@ from ai_gateway.policy.access import needs_model_list, visible_models
 from ai_gateway.policy.forwarded import Networks, caller_address
 from ai_gateway.upstream.catalog import Catalog
 
-__all__ = ["Api"]
+__all__ = ["Api", "HeaderList", "Page"]
+
+METRICS_PATH = "/metrics"
 
 _log = logging.getLogger("ai_gateway")
 
@@ -63,8 +65,10 @@ class Api:
         admin: AdminApp,
         max_body_bytes: int,
         trusted_proxies: Networks = (),
+        metrics: Callable[[HeaderList], Awaitable[Page]] | None = None,
     ) -> None:
-        """`admin` has `/admin` and all that is under it."""
+        """`admin` has `/admin` and all that is under it; `metrics` answers `/metrics`, given the request's
+        headers (None: there is no such page)."""
         self._admin = admin
         self._pipeline = pipeline
         self._catalog = catalog
@@ -72,6 +76,7 @@ class Api:
         self._pages = pages
         self._max_body_bytes = max_body_bytes
         self._trusted_proxies = trusted_proxies
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         raw_path: bytes = scope["raw_path"]
@@ -100,7 +105,7 @@ class Api:
     async def _answer(self, scope: Scope, caller: HttpCaller) -> None:
         path = scope["raw_path"].decode("latin-1")
         method = scope["method"]
-        if method in ("GET", "HEAD") and await self._page(path, caller):
+        if method in ("GET", "HEAD") and await self._page(path, scope["headers"], caller):
             return
         call, hint = _call(scope, method, path)
         if self._trusted_proxies:
@@ -121,8 +126,10 @@ class Api:
             _ask(call, found)
             await self._pipeline.run(call, caller)
 
-    async def _page(self, path: str, caller: HttpCaller) -> bool:
+    async def _page(self, path: str, headers: HeaderList, caller: HttpCaller) -> bool:
         page = self._pages.get(path)
+        if page is None and path == METRICS_PATH and self._metrics is not None:
+            page = await self._metrics(headers)
         if page is not None:
             await caller.reply(page.status, list(page.headers), page.body)
             return True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
@@ -23,6 +24,7 @@ _REQUEST_FIELDS = (
     "model_served",
     "status",
     "error",
+    "dialect",
     "streaming",
     "input_tokens",
     "output_tokens",
@@ -36,6 +38,7 @@ _REQUEST_FIELDS = (
     "key_tail",
     "caller_address",
 )
+_LEVELS = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 
 
 def configure(*, level: str, format: Format, stream: TextIO | None = None) -> bool:  # noqa: A002 - the config's word
@@ -47,7 +50,7 @@ def configure(*, level: str, format: Format, stream: TextIO | None = None) -> bo
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp"):
+    for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "urllib3", "opentelemetry"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     return as_json
 
@@ -60,8 +63,12 @@ class RequestLog:
         self._stream = stream or sys.stdout
 
     def write(self, records: Sequence[RequestRecord]) -> None:
-        if not logging.getLogger("ai_gateway.requests").isEnabledFor(logging.INFO):
-            return
+        """A request's level is info; warning where it ended with 5xx, error where that was our own fault."""
+        least = logging.getLogger("ai_gateway.requests").getEffectiveLevel()
+        if least > logging.INFO:
+            records = [record for record in records if _level(record) >= least]
+            if not records:
+                return
         try:
             self._stream.write("".join(map(self._line, records)))
             self._stream.flush()
@@ -69,17 +76,31 @@ class RequestLog:
             return  # nobody reads the log any more: no reason to stop serving
 
 
+def _level(record: RequestRecord) -> int:
+    if record.status < 500:
+        return logging.INFO
+    return logging.ERROR if record.error == "internal_error" else logging.WARNING
+
+
 def _json_line(record: RequestRecord) -> str:
     fields = {name: getattr(record, name) for name in _REQUEST_FIELDS}
-    head = {"time": _time(record.started_at / 1000), "level": "info", "event": "request", "id": record.id}
-    return msgspec.json.encode({**head, **fields}).decode() + "\n"
+    if record.trace is not None:
+        fields["trace_id"] = record.trace.split("-")[1]
+    head = {
+        "time": _time(record.started_at / 1000),
+        "level": _LEVELS[_level(record)],
+        "event": "request",
+        "id": record.id,
+    }
+    return _json({**head, **fields}) + "\n"
 
 
 def _text_line(record: RequestRecord) -> str:
     tokens = f"{record.input_tokens}+{record.output_tokens} tokens"
     error = f" {record.error}" if record.error else ""
     line = (
-        f"{_time(record.started_at / 1000)} {record.status}{error} {record.endpoint} "
+        f"{_time(record.started_at / 1000)} {_LEVELS[_level(record)]} "
+        f"{record.status}{error} {record.endpoint} "
         f"{record.client_name or '-'} {record.model_served or record.model_asked or '-'} "
         f"{tokens} {record.latency_ms:.0f} ms {record.id}"
     )
@@ -96,17 +117,29 @@ class _JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(fields).decode()
+        return _json(fields)
 
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = _one_line(f"{_time(record.created)} {record.levelname.lower()} {record.getMessage()}")
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        # Indented: no message of an exception can pass for a line of the log.
+        trace = self.formatException(record.exc_info).split("\n")
+        return "\n".join([line, *(f"    {_one_line(each)}" for each in trace)])
 
 
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _json(fields: Mapping[str, object]) -> str:
+    """One line that a terminal can show, too: JSON itself escapes only the first 32 characters."""
+    text = msgspec.json.encode(fields).decode()
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def _one_line(text: str) -> str:

@@ -9,7 +9,14 @@ from ai_gateway.core.keys import hash_key
 from ai_gateway.errors import BadRequest, Forbidden, Unauthenticated
 from ai_gateway.policy.snapshot import ClientPolicy, KeyGrant, Snapshot
 
-__all__ = ["authenticate", "needs_model_list", "resolve_model", "served_model", "visible_models"]
+__all__ = [
+    "authenticate",
+    "names_model",
+    "needs_model_list",
+    "resolve_model",
+    "served_model",
+    "visible_models",
+]
 
 
 def authenticate(snapshot: Snapshot, key: str | None, *, address: str | None, now_s: float) -> KeyGrant:
@@ -95,3 +102,16 @@ def visible_models(client: ClientPolicy, models: Iterable[str]) -> list[str]:
         if whitelist is None or whitelist.allows(model) or whitelist.allows(alias):
             found.append(alias)
     return list(dict.fromkeys(found))
+
+
+def names_model(client: ClientPolicy, model: str) -> bool:
+    """Whether an admin, or the provider's list, has named this model; what callers make up is not."""
+    settings = client.settings
+    return (
+        model == settings.default_model
+        or model in settings.models
+        or model in settings.model_aliases
+        or (client.whitelist is not None and model in client.whitelist.exact)
+        or any(model == target.model for target in client.fallbacks)
+        or model in settings.model_aliases.values()
+    )

@@ -37,6 +37,7 @@ class Limiter:
     def __init__(self, calendar: Calendar) -> None:
         self.calendar = calendar
         self._accounts: dict[str, Account] = {}
+        self._refused: dict[tuple[str, str], int] = {}
 
     def account(self, client_id: str, wall_s: float) -> Account:
         """The client's account, opened where there is none."""
@@ -69,8 +70,18 @@ class Limiter:
                 if age_s < window.seconds:
                     window.add(now_s - age_s, count)
 
+    def refused(self, client_id: str, reason: str) -> None:
+        """Count a request that was not admitted, by `LimitReached.reason`."""
+        key = (client_id, reason)
+        self._refused[key] = self._refused.get(key, 0) + 1
+
+    def refusals(self) -> dict[tuple[str, str], int]:
+        """How many requests of this process were not admitted, by client id and reason."""
+        return dict(self._refused)
+
     def keep(self, known: frozenset[str]) -> None:
         """Drop the accounts of clients that are deleted."""
+        self._refused = {key: count for key, count in self._refused.items() if key[0] in known}
         for client_id in [name for name in self._accounts if name not in known]:
             if not self._accounts[client_id].in_flight:
                 del self._accounts[client_id]

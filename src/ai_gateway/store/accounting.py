@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from ai_gateway.core.record import Attempt, RequestRecord
+from ai_gateway.core.record import UNSTORED, Attempt, RequestRecord
 from ai_gateway.store import sqlite
 from ai_gateway.store.days import DAY_MS, utc_day
 from ai_gateway.store.rows import storable
@@ -23,7 +23,9 @@ BUSY_TIMEOUT_S = 1.0
 """Short: the writer comes back by itself, and has to be able to stop in between."""
 
 _BODIES = ("caller_request", "upstream_request", "response")
-_COLUMNS = tuple(name for name in RequestRecord.__struct_fields__ if name not in _BODIES)
+_COLUMNS = tuple(
+    name for name in RequestRecord.__struct_fields__ if name not in _BODIES and name not in UNSTORED
+)
 _values = attrgetter(*_COLUMNS)
 _attempts = msgspec.json.Decoder(list[Attempt])
 
@@ -99,13 +101,11 @@ class Sums(msgspec.Struct):
 
     def count(self, record: RequestRecord) -> None:
         """The request itself, without what it used."""
-        failed = record.status >= 400
         self.requests += 1
         self.admitted_requests += record.admitted
-        self.errors += failed
+        self.errors += record.status >= 400
         self.estimated_requests += record.usage_estimated
-        if record.cost_usd is None and (not failed or record.input_tokens or record.output_tokens):
-            self.unpriced_requests += 1  # a refusal that used nothing has no price to miss
+        self.unpriced_requests += record.is_unpriced
 
     def use(self, used: RequestRecord | Attempt) -> None:
         self.input_tokens += used.input_tokens

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import logging
 import os
 import secrets
 from pathlib import Path
@@ -20,7 +19,6 @@ MIN_PASSPHRASE = 16
 
 _NONCE_BYTES = 12  # what GCM is made for: NIST SP 800-38D, 8.2
 _VERSION = "v1"
-_log = logging.getLogger("ai_gateway.store")
 
 
 class SecretBox:
@@ -95,8 +93,6 @@ def load_or_create_key(path: Path, env_value: str | None) -> bytes:
             f"the key file {path} does not hold 32 bytes as base64: bring back the original; "
             "without it, the stored upstream credentials have to be set again"
         )
-    if os.name == "posix" and path.stat().st_mode & 0o077:
-        _log.warning("the key file %s can be read by others: chmod 600 it", path)
     return key
 
 

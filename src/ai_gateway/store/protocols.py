@@ -12,6 +12,7 @@ from ai_gateway.core.client import Client, ClientSettings
 from ai_gateway.core.record import RequestRecord
 
 __all__ = [
+    "METRICS_PASSWORD",
     "AccountingStore",
     "Actor",
     "BadCursor",
@@ -28,6 +29,9 @@ __all__ = [
 
 ClientCursor = tuple[str | int | float | None, ...]
 """Where a page of clients ends; opaque outside the store."""
+
+METRICS_PASSWORD = "prometheus.password_sha256"  # noqa: S105 - the name of a stored setting
+"""The setting that holds the SHA-256, in hex, of a generated password of the metrics."""
 
 
 class StoreError(Exception):

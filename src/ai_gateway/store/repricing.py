@@ -74,8 +74,8 @@ class Repriced(msgspec.Struct, kw_only=True):
         self.rows += 1
         self.cost_usd_before += before.cost_usd or 0.0
         self.cost_usd_after += after.cost_usd or 0.0
-        self.unpriced_before += _unpriced(before)
-        self.unpriced_after += _unpriced(after)
+        self.unpriced_before += before.is_unpriced
+        self.unpriced_after += after.is_unpriced
 
 
 class _Change(msgspec.Struct):
@@ -188,9 +188,3 @@ def _step_costs(
 def _ms(day: str) -> int:
     """Unix milliseconds of its first moment, UTC."""
     return round(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
-
-
-def _unpriced(row: RequestRecord) -> int:
-    sums = Sums()
-    sums.count(row)
-    return sums.unpriced_requests

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from ai_gateway.core.trace import TraceContext
 from ai_gateway.providers import Upstream
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "is_event_stream",
     "is_json",
     "retry_after_s",
+    "traced",
     "translated_headers",
     "value_of",
 ]
@@ -56,6 +58,8 @@ _NOT_UPSTREAM = _HOP_BY_HOP | {
     b"x-real-ip",
 }
 _TRACE = frozenset({b"traceparent", b"tracestate"})
+_TRACEPARENT = "traceparent"
+_TRACESTATE = "tracestate"
 _REQUEST_IDS = (b"x-request-id", b"request-id", b"apim-request-id")
 _NOT_UPSTREAM_PREFIXES = (b"x-forwarded-", b"x-gateway-", b"cf-", b"sec-")
 _NOT_CALLER = _HOP_BY_HOP | {
@@ -108,6 +112,16 @@ def for_translated(
     result.extend(upstream.headers)
     result.extend(upstream.provider.headers)
     return result
+
+
+def traced(headers: Sequence[tuple[str, str]], trace: TraceContext, attempt: int) -> list[tuple[str, str]]:
+    """`headers` with the span of this call as the parent of whatever the provider does. The caller's state of
+    the trace passes only where its `traceparent` was valid."""
+    left_out = (_TRACEPARENT,) if trace.parent_id else (_TRACEPARENT, _TRACESTATE)
+    return [
+        *(pair for pair in headers if pair[0] not in left_out),
+        (_TRACEPARENT, trace.traceparent(attempt)),
+    ]
 
 
 def translated_headers(headers: Headers, content_type: bytes) -> list[tuple[bytes, bytes]]:

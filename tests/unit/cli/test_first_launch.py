@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import shlex
 import shutil
@@ -285,3 +286,36 @@ def test_the_folder_of_the_config_is_made(fresh_cli: Cli) -> None:
     settings = first_launch.prepare(state)
     assert settings.database.path == config.parent / "data" / "gateway.db"
     assert asyncio.run(first_launch._is_complete(settings, state))
+
+
+METRICS_SHOWN = re.compile(r"^Metrics: .*\nUsername: .*\nPassword: +(\S+)", re.MULTILINE)
+
+
+def test_a_metrics_password_is_made_when_metrics_are_turned_on_and_shown_once(cli: Cli) -> None:
+    assert not METRICS_SHOWN.search(cli.ok().out)
+    cli.config.write_text("prometheus: {enabled: true}\n")
+    [password] = METRICS_SHOWN.findall(cli.ok().out)
+    assert cli.setting("prometheus.password_sha256") == hashlib.sha256(password.encode()).hexdigest()
+    assert password not in cli.database.read_bytes().decode("latin-1")
+    assert cli.ok().out == ""
+
+
+def test_a_metrics_password_that_was_perhaps_not_shown_is_made_again(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli.config.write_text("prometheus: {enabled: true}\n")
+
+    def died(*_: object) -> None:
+        raise OSError("no terminal")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(first_launch, "_show", died)
+        assert cli().code == 1
+    [password] = METRICS_SHOWN.findall(cli.ok().out)
+    assert cli.setting("prometheus.password_sha256") == hashlib.sha256(password.encode()).hexdigest()
+
+
+def test_a_metrics_password_of_ones_own_is_not_replaced(cli: Cli) -> None:
+    cli.config.write_text("prometheus: {enabled: true, password: sesame}\n")
+    assert not METRICS_SHOWN.search(cli.ok().out)
+    assert cli.setting("prometheus.password_sha256") is None

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import logging
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -167,13 +166,3 @@ def test_an_impossible_place_for_the_key_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot use the key file"):
         load_or_create_key(tmp_path / "file" / "key", None)
-
-
-def test_a_key_file_that_others_can_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / "key"
-    key = load_or_create_key(path, None)
-    assert not caplog.records
-    path.chmod(0o644)
-    with caplog.at_level(logging.WARNING):
-        assert load_or_create_key(path, None) == key
-    assert "chmod 600" in caplog.text

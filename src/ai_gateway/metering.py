@@ -1,0 +1,142 @@
+"""What the metrics tell of the running gateway itself, read at each scrape."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from ai_gateway.config.model import PrometheusSettings
+from ai_gateway.ingress.health import Health
+from ai_gateway.ingress.metrics import MetricsPage, fingerprint
+from ai_gateway.observe.metrics import LimitUse, Process, Readings, render
+from ai_gateway.observe.tally import Tally
+from ai_gateway.pipeline import Pipeline
+from ai_gateway.policy.access import names_model
+from ai_gateway.policy.circuit import State
+from ai_gateway.policy.limiter import Limiter, states
+from ai_gateway.policy.snapshot import ClientPolicy
+from ai_gateway.policy.upkeep import Upkeep
+from ai_gateway.store.protocols import METRICS_PASSWORD, ClientStore
+
+__all__ = ["Metering", "knows", "metrics_page"]
+
+CLIENTS_AT_ONCE = 50
+"""Between so many, requests get their turn."""
+
+
+class Spool(Protocol):
+    """The queue of rows."""
+
+    dropped: int
+
+    @property
+    def depth(self) -> int: ...
+
+    @property
+    def backlog_bytes(self) -> int: ...
+
+
+class Metering:
+    """Answers scrapes: looks around in the event loop, renders in a thread."""
+
+    def __init__(
+        self,
+        tally: Tally,
+        *,
+        pipeline: Pipeline,
+        limiter: Limiter,
+        upkeep: Upkeep,
+        spool: Spool,
+        health: Health,
+    ) -> None:
+        self._tally = tally
+        self._started_s = time.time()
+        self._pipeline = pipeline
+        self._limiter = limiter
+        self._upkeep = upkeep
+        self._spool = spool
+        self._health = health
+
+    async def render(self) -> bytes:
+        """The metrics as text."""
+        readings = await self._read()
+        return await asyncio.to_thread(self._render, readings)
+
+    def _render(self, readings: Readings) -> bytes:
+        return render(self._tally.sums(readings.clients), readings)
+
+    async def _read(self) -> Readings:
+        clients = self._pipeline.snapshot.clients
+        spool, health = self._spool, self._health
+        return Readings(
+            version=health.version,
+            clients={client.id: client.name for client in clients.values()},
+            active_clients=_active(clients.values(), time.time()),
+            in_flight=self._pipeline.in_flight,
+            open_circuits=self._open_circuits(clients.values()),
+            rejections=self._limiter.refusals(),
+            limits=await self._limits(list(clients.values())),
+            spool_depth=spool.depth,
+            spool_bytes=spool.backlog_bytes,
+            dropped_rows=spool.dropped,
+            database_up=not (health.database_fault or health.accounting_fault),
+            process=_process(self._started_s),
+        )
+
+    def _open_circuits(self, clients: Iterable[ClientPolicy]) -> dict[str, int]:
+        found = Counter({client.upstream.provider_name: 0 for client in clients if client.upstream})
+        for circuit in self._upkeep.circuits(time.monotonic()):
+            found[circuit.provider] += circuit.state is not State.CLOSED
+        return dict(found)
+
+    async def _limits(self, clients: list[ClientPolicy]) -> list[LimitUse]:
+        found: list[LimitUse] = []
+        for number, client in enumerate(clients, 1):
+            wall_s = time.time()
+            account = self._limiter.account(client.id, wall_s)
+            found += [
+                LimitUse(client.id, state.name, (state.used + state.held) / state.limit)
+                for state in states(account, client.limits, now_s=time.monotonic(), wall_s=wall_s)
+            ]
+            if number % CLIENTS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return found
+
+
+def knows(pipeline: Pipeline, client_id: str, model: str) -> bool:
+    """Whether a client's settings, or its provider's list, have this model."""
+    client = pipeline.snapshot.clients.get(client_id)
+    return client is not None and names_model(client, model)
+
+
+async def metrics_page(settings: PrometheusSettings, store: ClientStore, metering: Metering) -> MetricsPage:
+    """`/metrics`, behind the configured password or else the generated one. Raises: StoreError."""
+    password = settings.password.reveal()
+    digest = (
+        fingerprint(password) if password else bytes.fromhex(await store.get_setting(METRICS_PASSWORD) or "")
+    )
+    return MetricsPage(username=settings.username, password_sha256=digest, render=metering.render)
+
+
+def _process(start_time_s: float) -> Process:
+    memory = files = None
+    with contextlib.suppress(OSError, ValueError):  # Linux's; nobody else has it
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        memory = pages * os.sysconf("SC_PAGE_SIZE")
+        files = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    return Process(
+        start_time_s=start_time_s, cpu_s=time.process_time(), memory_bytes=memory, open_files=files
+    )
+
+
+def _active(clients: Iterable[ClientPolicy], now_s: float) -> int:
+    return sum(
+        client.settings.is_active and (client.expires_at_s is None or now_s < client.expires_at_s)
+        for client in clients
+    )
