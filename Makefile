@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help run test conformance check bench build clean lock prices ui ui-dev browser
+.PHONY: help run test conformance check bench build clean lock prices ui ui-dev test-tools
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -14,13 +14,13 @@ help: ## List the commands
 run: $(VENV)/.run ui ## Start the gateway (ARGS="-port 9000" to pass options)
 	@exec $(BIN)/ai-gateway $(ARGS)
 
-test: $(VENV)/.dev ui-dev browser ## Run every test, with linter, types and import contracts among them
+test: $(VENV)/.dev ui-dev test-tools ## Run every test, with linter, types and import contracts among them
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 conformance: $(VENV)/.dev ## Every caller on every provider: print the matrix, and write docs/conformance.md
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal -q --conformance-report tests/conformance/test_matrix.py
 
-check: $(VENV)/.dev ui-dev browser ## Format, lint, types, import contracts, then the tests
+check: $(VENV)/.dev ui-dev test-tools ## Format, lint, types, import contracts, then the tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec scripts/check
 
 bench: $(VENV)/.dev ## Measure: direct, nginx and ai-gateway side by side (needs nginx and wrk)
@@ -45,9 +45,9 @@ ui: $(VENV)/.run
 ui-dev: $(VENV)/.dev
 	@$(BIN)/python scripts/build_web.py --dev
 
-# Debian's Chromium for the dashboard's tests: installed where that is possible, else those tests are skipped.
-browser:
-	@scripts/chromium
+# What some tests need beside Python: installed where that is possible, else those tests are skipped.
+test-tools:
+	@scripts/test_tools
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("ai-gateway needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
