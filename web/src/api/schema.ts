@@ -779,7 +779,7 @@ export interface components {
         };
         /**
          * Circuit
-         * @description Of one model of one backend. Times are set while it is open.
+         * @description Of one model of one backend. `retry_at` is set while it is open.
          */
         Circuit: {
             /** Provider */
@@ -795,7 +795,7 @@ export interface components {
             state: "closed" | "open" | "half_open";
             /**
              * Opens At
-             * @description when it was opened
+             * @description null: not known
              */
             opens_at: string | null;
             /** Retry At */
