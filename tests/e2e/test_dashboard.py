@@ -160,6 +160,7 @@ def test_the_life_of_a_client(
     search.fill("beta")
     page.get_by_role("checkbox", name="beta-1").check()
     page.get_by_role("button", name=re.compile("^Limits and budgets")).click()
+    page.get_by_role("checkbox", name="Requests a calendar day: unlimited").uncheck()
     page.get_by_label("Requests a calendar day", exact=True).fill("3")
     page.get_by_role("button", name=re.compile("^Notes, logging")).click()
     page.get_by_role("checkbox", name="Log bodies").check()
@@ -190,6 +191,8 @@ def test_the_life_of_a_client(
     # The quota, reached.
     ask(own_gateway, key)
     ask(own_gateway, key)
+    with pytest.raises(openai.RateLimitError, match="quota"):
+        ask(own_gateway, key)
     page.goto(f"{own_gateway.url}/admin/clients?q={name}")
     page.get_by_role("link", name=name).click()
     expect(page.get_by_text("3 of 3")).to_be_visible()

@@ -58,7 +58,7 @@ function Content({ request }: { request: RequestDetail }) {
         <Timing request={request} />
       </Card>
       <div className="gw-two">
-        <Card title="Request">
+        <Card title="What was asked">
           <What request={request} />
         </Card>
         <Card title="Tokens and cost">
