@@ -75,8 +75,8 @@ function Cards<Row>({ label, columns, rows, rowKey, fresh }: Props<Row>) {
       {rows.map((row) => (
         <li key={rowKey(row)} className={fresh?.(row) ? "gw-fresh" : undefined}>
           <div style={{ display: "flex", justifyContent: "space-between", alignItems: "start", gap: 10 }}>
-            {heads.map((column) => (
-              <div key={column.key} style={{ minWidth: 0 }}>
+            {heads.map((column, place) => (
+              <div key={column.key} style={place === 0 ? { minWidth: 0 } : { flex: "none" }}>
                 {column.cell(row)}
               </div>
             ))}

@@ -13,8 +13,8 @@ import { usePaging } from "@/components/Pager";
 import { SearchInput } from "@/components/SearchInput";
 import { Empty, Load } from "@/components/States";
 import { ClientState } from "@/components/StatusBadge";
-import { Cost, Num, Plain, When } from "@/components/Text";
-import { compact } from "@/lib/format";
+import { Cost, Plain, When } from "@/components/Text";
+import { compact, plural } from "@/lib/format";
 import { tightest } from "@/lib/limits";
 import { useFilters } from "@/lib/useFilters";
 import { useIsAdmin } from "@/session/hooks";
@@ -58,29 +58,23 @@ const COLUMNS: Column<ClientSummary>[] = [
   },
   { key: "usage", title: "Tightest limit", cell: (row) => <Tightest row={row} /> },
   {
-    key: "requests",
-    title: "Requests today",
+    key: "today",
+    title: "Today",
     right: true,
     cell: (row) => (
-      <>
-        <Num value={row.today.requests} />
-        {row.today.errors > 0 && (
-          <div className="gw-dim" style={{ whiteSpace: "nowrap" }}>
-            {compact(row.today.errors)} failed
-          </div>
-        )}
-      </>
+      <span style={{ whiteSpace: "nowrap" }}>
+        {plural(row.today.requests, "request")}
+        <div className="gw-dim">
+          {row.today.errors > 0
+            ? `${compact(row.today.errors)} failed`
+            : `${compact(row.today.input_tokens + row.today.output_tokens)} tokens`}
+        </div>
+      </span>
     ),
   },
   {
-    key: "tokens",
-    title: "Tokens today",
-    right: true,
-    cell: (row) => <span className="gw-num">{compact(row.today.input_tokens + row.today.output_tokens)}</span>,
-  },
-  {
     key: "cost",
-    title: "Cost today",
+    title: "Cost",
     right: true,
     cell: (row) => <Cost usd={row.today.cost_usd} requests={row.today.requests} />,
   },
