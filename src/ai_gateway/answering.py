@@ -409,4 +409,6 @@ def usd(amount: float) -> bytes:
 
 def header_text(text: str, limit: int = 500) -> bytes:
     """Visible ASCII only: names of models and members come from the caller."""
+    if text.isascii() and text.isprintable():
+        return text[:limit].encode()
     return bytes(ord(c) if 32 <= ord(c) < 127 else ord("?") for c in text[:limit])
