@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.record import UNSTORED, RequestRecord
 
 __all__ = ["PENDING", "Feed"]
 
@@ -19,13 +19,9 @@ PENDING = 1024
 """Newest rows that are kept: more than the database is behind while it is there."""
 CHUNK = 64
 """Rows for which the lock is held at once: some 0.3 ms."""
-_LEFT_OUT = {
-    "caller_request": None,
-    "upstream_request": None,
-    "response": None,
-    "usage_raw": None,
-    "attempt_log": None,
-}
+_LEFT_OUT = dict.fromkeys(
+    ("caller_request", "upstream_request", "response", "usage_raw", "attempt_log", *UNSTORED)
+)
 """What a list does not show would only fill memory."""
 
 

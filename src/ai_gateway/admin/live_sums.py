@@ -85,17 +85,15 @@ def _add_top(rows: dict[str, TopRow], key: str, name: str, record: RequestRecord
 
 
 def _add(sums: Sums, record: RequestRecord) -> None:
-    failed = record.status >= 400
     sums.requests += 1
-    sums.errors += failed
+    sums.errors += record.status >= 400
     sums.input_tokens += record.input_tokens
     sums.output_tokens += record.output_tokens
     sums.cached_tokens += record.cached_tokens
     sums.reasoning_tokens += record.reasoning_tokens
     if record.cost_usd is not None:
         sums.cost_usd = (sums.cost_usd or 0.0) + record.cost_usd
-    elif not failed or record.input_tokens or record.output_tokens:
-        sums.unpriced_requests += 1  # a refusal that used nothing has no price to miss
+    sums.unpriced_requests += record.is_unpriced
 
 
 def _add_point(at: PointRow, record: RequestRecord) -> None:

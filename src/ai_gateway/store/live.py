@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.record import UNSTORED, RequestRecord
 from ai_gateway.store import sqlite
 from ai_gateway.store.admin_protocols import Baseline, PointRow, Sums, TopRow
 
@@ -48,7 +48,7 @@ _KNOWN = "SELECT id FROM requests WHERE id IN (SELECT value FROM json_each(?))"
 _NAMES = tuple(
     name
     for name in RequestRecord.__struct_fields__
-    if name not in ("caller_request", "upstream_request", "response", "usage_raw", "attempt_log")
+    if name not in ("caller_request", "upstream_request", "response", "usage_raw", "attempt_log", *UNSTORED)
 )
 _FLAGS = ("admitted", "streaming", "tools_used", "usage_estimated")
 _RECENT = f"SELECT {', '.join(_NAMES)} FROM requests ORDER BY started_at DESC, id DESC LIMIT ?"  # noqa: S608 - likewise
