@@ -62,6 +62,10 @@ def error_body(kind: ProviderKind, message: str) -> Json:
             }
 
 
+LONG_WAIT = {"retry-after": "60"}
+"""Longer than the gateway waits for before it passes the refusal on."""
+
+
 @BY_CALLER
 def test_an_error_keeps_status_and_message(
     bench: Bench, caller: str, record_property: Callable[[str, object], None]
@@ -69,7 +73,7 @@ def test_an_error_keeps_status_and_message(
     record_property("cell", [ERROR, caller, bench.kind.name, False])
 
     async def refuse(seen: Seen, reply: Reply) -> None:
-        await reply.json(error_body(bench.kind, REFUSED), status=429, headers={"retry-after": "7"})
+        await reply.json(error_body(bench.kind, REFUSED), status=429, headers=LONG_WAIT)
 
     bench.upstream.script = refuse
 
