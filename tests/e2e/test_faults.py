@@ -132,7 +132,7 @@ SCRIPTS: dict[str, Callable[[Seen, Reply], Awaitable[None]]] = {
     "404": refusal(404, {"detail": "no such model"}),
     "413": refusal(413, {"error": "too large"}),
     "429": refusal(
-        429, {"error": {"message": "slow down", "type": "tokens", "code": "rate"}}, retry_after="7"
+        429, {"error": {"message": "slow down", "type": "tokens", "code": "rate"}}, retry_after="30"
     ),
     "500": refusal(500, {"error": {"message": "boom"}}),
     "503": refusal(503, {"error": {"message": "busy"}}),
@@ -237,7 +237,7 @@ def test_an_upstream_that_refuses(ask: Ask, model: str, status: int, message: st
     assert answer.status == status
     assert answer.error["message"] == message
     assert answer.row["status"] == status
-    assert answer.headers.get("retry-after") == ("7" if model == "429" else None)
+    assert answer.headers.get("retry-after") == ("30" if model == "429" else None)
     assert UPSTREAM_KEY not in str(answer.headers) + answer.body.decode() + str(answer.row)
 
 
