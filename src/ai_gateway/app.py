@@ -7,15 +7,11 @@ import contextlib
 import gc
 import logging
 import os
-import socket
-import ssl
 import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-
-import uvicorn
 
 from ai_gateway import __version__
 from ai_gateway.admin.feed import Feed
@@ -29,8 +25,8 @@ from ai_gateway.core.headroom import LimitState
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.ingress.api import Api, Page
 from ai_gateway.ingress.health import Health
+from ai_gateway.ingress.listening import certificates_of, listen
 from ai_gateway.ingress.responses import SECURITY_HEADERS
-from ai_gateway.ingress.server import GatewayProtocol, GatewayServer
 from ai_gateway.metering import Metering, knows, metrics_page
 from ai_gateway.observe.logs import RequestLog, configure
 from ai_gateway.observe.model_names import ModelNames
@@ -68,10 +64,6 @@ FLUSH_TIMEOUT_S = 30.0
 RESTORE_TIMEOUT_S = 30.0
 MIN_RESTORED = 1024
 """Admissions of a client that are taken over at least: a limit may be set later."""
-KEEP_ALIVE_S = 75
-BACKLOG = 2048
-WS_MESSAGE_BYTES = 64 * 1024
-"""The dashboard says nothing over its socket."""
 DAY_MS = 86_400_000
 
 RowReader = Callable[[Sequence[RequestRecord]], None]
@@ -320,14 +312,17 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
             metrics=metrics,
         )
         stop = asyncio.Event()
+        certificates = certificates_of(settings.server.https)
         tasks = [asyncio.create_task(work) for work in (control.watch(stop), _purge(settings, stop))]
+        if certificates is not None:
+            tasks.append(asyncio.create_task(certificates.watch(stop, health.note_certificate)))
         for task in tasks:
             task.add_done_callback(_complain)
         stack.push_async_callback(_finish, stop, tasks)
         gc.collect()
         gc.freeze()  # what the start has made stays: no collection need look at it again
         introduce = partial(_introduce, settings, config_path, pipeline.snapshot)
-        return await _listen(settings, api, health, introduce)
+        return await listen(settings.server, api, health, introduce, certificates)
 
 
 def _send_telemetry(
@@ -355,66 +350,6 @@ def _introduce(settings: Settings, config_path: Path, snapshot: Snapshot) -> Non
     faults = {client.name: client.fault for client in clients if client.fault is not None}
     for line in warnings(settings, config_path=config_path, faults=faults):
         _log.warning("%s", line)
-
-
-async def _listen(settings: Settings, api: Api, health: Health, introduce: Callable[[], None]) -> int:
-    """Serve until told to stop; `introduce` is called once it listens. Returns the exit code."""
-    server = settings.server
-    try:
-        sockets = _bind(server.host, server.port)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        print(f"ai-gateway: cannot listen on {server.host}:{server.port}: {reason}", file=sys.stderr)  # noqa: T201
-        return 1
-    https = server.https
-    config = uvicorn.Config(
-        api,
-        http=GatewayProtocol,
-        ws="none",  # made by GatewayProtocol where it is wanted
-        ws_max_size=WS_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # a caller's word on its own address is not to be trusted
-        headers=[("strict-transport-security", "max-age=31536000")] if https.enabled else None,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=server.shutdown_timeout_seconds,
-        ssl_certfile=https.cert_file if https.enabled else None,
-        ssl_keyfile=https.key_file if https.enabled else None,
-        ssl_context_factory=_tls if https.enabled else None,
-    )
-
-    def started() -> None:
-        scheme = "https" if https.enabled else "http"
-        port = sockets[0].getsockname()[1]
-        _log.info("ai-gateway %s listens on %s://%s:%d", __version__, scheme, server.host, port)
-        introduce()
-
-    def draining() -> None:
-        health.draining = True
-
-    GatewayProtocol.websocket_paths = frozenset({b"/admin/ws"})
-
-    await GatewayServer(config, on_started=started, on_drain=draining).serve(sockets=sockets)
-    return 0
-
-
-def _bind(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets for every address of `host`. Raises: OSError."""
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    addresses = dict.fromkeys((family, address[:2]) for family, _, _, _, address in found)
-    return [
-        socket.create_server((str(name), int(number)), family=family, backlog=BACKLOG)
-        for family, (name, number) in addresses
-    ]
-
-
-def _tls(_: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    context = default()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 async def _paused(stop: asyncio.Event, seconds: float) -> bool:

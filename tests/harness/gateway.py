@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sqlite3
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -81,7 +82,8 @@ class GatewayProcess:
         self.port = port or free_port()
         self.config_path = directory / "config.yaml"
         self.database_path = directory / "data" / "gateway.db"
-        self.url = f"http://{HOST}:{self.port}"
+        self.tls = bool(((config or {}).get("server", {}).get("https") or {}).get("enabled"))
+        self.url = f"{'https' if self.tls else 'http'}://{HOST}:{self.port}"
         self.env = _clean_environment(env or {})
         self._process: ChildProcess | None = None
         if config is not None:
@@ -143,9 +145,17 @@ class GatewayProcess:
             self.process.kill()
             raise AssertionError(f"{error}\n{self.process.report()}") from None
 
+    def connect(self, timeout_s: float = 5.0) -> http.client.HTTPConnection:
+        """A connection of one's own; under TLS it trusts any certificate."""
+        if not self.tls:
+            return http.client.HTTPConnection(HOST, self.port, timeout=timeout_s)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection(HOST, self.port, timeout=timeout_s, context=context)
+
     def get_status(self, path: str) -> int | None:
         """The status of `GET path`; None where nothing answers HTTP."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
+        connection = self.connect()
         try:
             connection.request("GET", path)
             return connection.getresponse().status
@@ -237,7 +247,7 @@ class GatewayProcess:
     def _knows(self, api_key: str) -> bool:
         """Whether a key passes authentication: malformed JSON is refused before any upstream is called,
         with 401 to a stranger and 400 to a client."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
+        connection = self.connect()
         try:
             headers = {"authorization": f"Bearer {api_key}", "content-type": "application/json"}
             connection.request("POST", "/v1/chat/completions", body=b"{", headers=headers)

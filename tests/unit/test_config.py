@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ai_gateway.config import (
     write_new,
 )
 from ai_gateway.config.environment import env_name, leaves
+from tests.harness.certificates import write_certificate
 
 CONFIG = Path("/etc/gateway/config.yaml")
 
@@ -298,18 +299,62 @@ def test_variables_that_are_not_ours_are_left_alone() -> None:
     assert parse("", dict.fromkeys(names, "tcp://10.0.0.1:80")) == parse("")
 
 
+def other_key(key: Path) -> None:
+    (key.parent / "other").mkdir()
+    write_certificate(key.parent / "other")[1].replace(key)
+
+
+HTTPS = "server:\n  https: {enabled: true, cert_file: cert.pem, key_file: key.pem}\n"
+
+
 def test_https_needs_files_that_can_be_read(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
-    (tmp_path / "cert.pem").touch()
-    text = "server:\n  https: {enabled: true, cert_file: cert.pem, key_file: key.pem}\n"
+    cert, key = write_certificate(tmp_path)
+    key.unlink()
     with pytest.raises(ConfigError) as caught:
-        parse_settings(text, config, {})
+        parse_settings(HTTPS, config, {})
     assert f"{config}:2: server.https: " in str(caught.value)
     assert "key_file key.pem: No such file" in str(caught.value)
     assert "cert_file cert.pem" not in str(caught.value)
-    (tmp_path / "key.pem").touch()
-    https = parse_settings(text, config, {}).server.https
-    assert (https.cert_file, https.key_file) == (tmp_path / "cert.pem", tmp_path / "key.pem")
+    write_certificate(tmp_path)
+    https = parse_settings(HTTPS, config, {}).server.https
+    assert (https.cert_file, https.key_file) == (cert, key)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda cert, key: cert.write_text("nonsense"), "cert.pem: holds no certificate in PEM form"),
+        (lambda cert, key: cert.write_bytes(key.read_bytes()), "cert.pem: holds no certificate in PEM form"),
+        (lambda cert, key: key.write_bytes(b""), "key.pem: holds no private key in PEM form"),
+        (lambda cert, key: key.write_bytes(cert.read_bytes()), "key.pem: holds no private key in PEM form"),
+        (lambda cert, key: other_key(key), r"key\.pem is not the key of cert_file"),
+    ],
+)
+def test_https_says_what_is_wrong_with_its_files(
+    tmp_path: Path, spoil: Callable[[Path, Path], object], problem: str
+) -> None:
+    spoil(*write_certificate(tmp_path))
+    with pytest.raises(ConfigError, match=problem):
+        parse_settings(HTTPS, tmp_path / "config.yaml", {})
+
+
+def test_https_refuses_a_key_with_a_passphrase(tmp_path: Path) -> None:
+    write_certificate(tmp_path, passphrase=b"sesame")
+    with pytest.raises(ConfigError, match=r"key\.pem: has a passphrase"):
+        parse_settings(HTTPS, tmp_path / "config.yaml", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("server: {https: {redirect_port: 80}}", "leads nowhere: https.enabled is false"),
+        ("server: {port: 80, https: {redirect_port: 80}}", "must be another port than server.port"),
+    ],
+)
+def test_a_redirect_needs_https_and_a_port_of_its_own(text: str, problem: str) -> None:
+    [found] = problems(text)
+    assert problem in found
 
 
 def test_https_of_the_environment_alone_names_the_variable() -> None:

@@ -17,10 +17,14 @@ server:
   shutdown_timeout_seconds: 30     # time for requests in flight after SIGTERM
   max_concurrency: 0               # requests in flight before others get 503; 0: unlimited
   trusted_proxies: []              # addresses or networks whose X-Forwarded-For is believed
+  read_timeout_seconds: 30         # for a request's head, and for pauses in its body
+  write_timeout_seconds: 120       # a caller that takes nothing for so long is hung up on
+  keep_alive_seconds: 75           # a connection without a request is closed
   https:
     enabled: false
-    cert_file: ""                  # PEM, with the chain
+    cert_file: ""                  # PEM, with the chain; renewed files are taken up by themselves
     key_file: ""
+    redirect_port: 0               # a port where plain HTTP is sent to https; 0: none
 
 admin:
   username: admin

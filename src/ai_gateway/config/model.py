@@ -182,7 +182,18 @@ def _readable(https: HttpsSettings, info: ValidationInfo) -> HttpsSettings:
             faults.append(f"{name} {path}: {error.strerror}")
     if faults:
         raise ValueError(f"https needs a readable cert_file and key_file: {'; '.join(faults)}")
+    from ai_gateway.config.certificate import load_certificate
+
+    load_certificate(files["cert_file"], files["key_file"])
     return https.model_copy(update=files)
+
+
+def _another_port(server: ServerSettings) -> ServerSettings:
+    if server.https.redirect_port == server.port:
+        raise ValueError("https.redirect_port must be another port than server.port")
+    if server.https.redirect_port and not server.https.enabled:
+        raise ValueError("https.redirect_port leads nowhere: https.enabled is false")
+    return server
 
 
 def _in_folder(database: DatabaseSettings, info: ValidationInfo) -> DatabaseSettings:
@@ -209,6 +220,7 @@ class HttpsSettings(_Section):
     enabled: bool = False
     cert_file: Annotated[Path | None, BeforeValidator(_optional_path)] = None
     key_file: Annotated[Path | None, BeforeValidator(_optional_path)] = None
+    redirect_port: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
 class ServerSettings(_Section):
@@ -221,6 +233,9 @@ class ServerSettings(_Section):
     shutdown_timeout_seconds: Annotated[int, Field(ge=0, le=86_400)] = 30
     max_concurrency: Count = 0
     trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
+    read_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 30
+    write_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120
+    keep_alive_seconds: Annotated[int, Field(ge=1, le=86_400)] = 75
     https: Annotated[HttpsSettings, AfterValidator(_readable)] = HttpsSettings()
 
 
@@ -351,7 +366,7 @@ class TelemetrySettings(_Section):
 class Settings(_Section):
     """All of it. Validate with context `{"folder": PATH}`, to which relative paths are relative."""
 
-    server: ServerSettings = ServerSettings()
+    server: Annotated[ServerSettings, AfterValidator(_another_port)] = ServerSettings()
     admin: AdminSettings = AdminSettings()
     defaults: DefaultSettings = DefaultSettings()
     # The default is validated too: its path, like any other, is relative to the config file's folder.

@@ -21,6 +21,11 @@ class Health:
         self.spool_depth = 0
         self.overloaded: str | None = None
         """Why requests are refused just now, where that is their number."""
+        self.certificate_fault: str | None = None
+        """Connections are served, but perhaps no longer trusted. It names files: not for callers."""
+
+    def note_certificate(self, fault: str | None) -> None:
+        self.certificate_fault = fault
 
     def answer(self, path: str) -> tuple[int, bytes] | None:
         """Status and JSON body for a health path; None for any other."""
@@ -52,7 +57,7 @@ class Health:
             return "unavailable"
         if self.overloaded:
             return "overloaded"
-        return "degraded" if self.accounting_fault else "ok"
+        return "degraded" if self.accounting_fault or self.certificate_fault else "ok"
 
     def _checks(self) -> dict[str, str | int]:
         accounting = "full" if self.accounting_full else "waiting for the database"
@@ -61,4 +66,5 @@ class Health:
             "accounting": accounting if self.accounting_full or self.accounting_fault else "ok",
             "spool_depth": self.spool_depth,
             "requests": self.overloaded or "ok",
+            "certificate": "needs attention, see the log" if self.certificate_fault else "ok",
         }
