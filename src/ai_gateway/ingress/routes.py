@@ -27,6 +27,8 @@ from ai_gateway.errors import MethodNotAllowed, NotFound
 
 __all__ = ["Route", "family_of", "route"]
 
+MAX_DECODINGS = 4
+"""Of a path; nobody encodes one so often who means well."""
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _ROOTS = ("/v1/", "/openai/v1/", "/openai/", "/v1beta/openai/")
 """OpenAI's own, the two that Azure's SDK uses, and Gemini's for OpenAI's SDK."""
@@ -98,8 +100,7 @@ def _wanted(found: Route) -> str | None:
 
 
 def _with_prefix(method: str, path: str, family: Family) -> Route | None:
-    decoded = unquote(path)
-    if ".." in decoded or "//" in decoded or "\\" in decoded or not decoded.isprintable():
+    if not _is_plain(path):
         return None  # the provider might read another path than the one that was checked
     if "/v1beta/openai/" not in path:
         for root in _GEMINI_ROOTS:
@@ -111,6 +112,19 @@ def _with_prefix(method: str, path: str, family: Family) -> Route | None:
         if path.startswith(root):
             return _under_root(method, "/" + path[len(root) :], family)
     return _models(path, family) if method == "GET" else None
+
+
+def _is_plain(path: str) -> bool:
+    """Whether everybody reads the same path here, also who decodes it more often than we do."""
+    decoded = path
+    for _ in range(MAX_DECODINGS):
+        before, decoded = decoded, unquote(decoded)
+        if decoded == before:
+            break
+    else:
+        return False
+    strange = ".." in decoded or "//" in decoded or "/./" in decoded or "\\" in decoded
+    return decoded.isprintable() and not strange and not decoded.endswith("/.")
 
 
 def _gemini(method: str, path: str, family: Family, *, own: bool) -> Route | None:

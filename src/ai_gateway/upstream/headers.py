@@ -190,8 +190,10 @@ def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _connection_options(headers: Headers) -> tuple[bytes, ...]:
-    value = value_of(headers, b"connection")
-    if value is None or value in (b"keep-alive", b"close"):
-        return ()
-    return tuple(option.strip().lower() for option in value.split(b","))
+def _connection_options(headers: Headers) -> Sequence[bytes]:
+    """Of all its lines: a second one counts like the first."""
+    options: list[bytes] = []
+    for name, value in headers:
+        if name == b"connection" and value not in (b"keep-alive", b"close"):
+            options += [option.strip().lower() for option in value.split(b",")]
+    return options
