@@ -43,7 +43,7 @@ from ai_gateway.policy.snapshot import Snapshot
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.store.accounting import SqliteAccounting
 from ai_gateway.store.clients import SqlClientStore
-from ai_gateway.store.crypto import SecretBox, load_or_create_key
+from ai_gateway.store.keyring import KeySource
 from ai_gateway.store.migrate import ensure_schema
 from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.spool import Spool
@@ -229,12 +229,11 @@ class Gauges:
 
 async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> int:
     database = settings.database.path
-    key = load_or_create_key(database.parent / "secret.key", os.environ.get("AI_GATEWAY_SECRET_KEY"))
+    keys = KeySource(database.parent / "secret.key", os.environ)
     accounting = settings.accounting
     health = Health(__version__)
     async with contextlib.AsyncExitStack() as stack:
-        box = SecretBox(key)
-        store = await SqlClientStore.open(database, box)
+        store = await SqlClientStore.open(database, keys.box)
         stack.push_async_callback(store.close)
         ledger = SqliteAccounting(database, fsync=accounting.fsync)
         spool = Spool(database.parent / "spool", max_bytes=accounting.spool_max_bytes, fsync=accounting.fsync)
@@ -282,7 +281,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
                 environ=os.environ,
                 version=__version__,
                 started_ms=time.time_ns() // 1_000_000,
-                box=box,
+                box=keys.box,
                 pipeline=pipeline,
                 transports=transports,
                 proxies=proxies,

@@ -23,7 +23,7 @@ import yaml
 
 from ai_gateway.core.client import ClientSettings
 from ai_gateway.store.clients import SqlClientStore
-from ai_gateway.store.crypto import SecretBox, load_or_create_key
+from ai_gateway.store.keyring import KeySource
 from ai_gateway.store.migrate import ensure_schema
 from tests.harness.processes import STOP_TIMEOUT_S, ChildProcess
 from tests.harness.waiting import free_port, wait_until
@@ -236,8 +236,8 @@ class GatewayProcess:
 
     async def _store_clients(self, settings: Sequence[ClientSettings]) -> list[ClientInfo]:
         ensure_schema(self.database_path)
-        key = load_or_create_key(self.database_path.parent / "secret.key", None)
-        store = await SqlClientStore.open(self.database_path, SecretBox(key))
+        keys = KeySource(self.database_path.parent / "secret.key", self.env)
+        store = await SqlClientStore.open(self.database_path, keys.box)
         try:
             made = [await store.create_client(each, now=datetime.now(UTC)) for each in settings]
         finally:

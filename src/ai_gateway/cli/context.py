@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ai_gateway.config import Settings
     from ai_gateway.store.protocols import ClientStore
 
-__all__ = ["CommandFailed", "Group", "Serve", "State", "json_option", "open_store", "pass_state"]
+__all__ = ["KEY_FILE", "CommandFailed", "Group", "Serve", "State", "json_option", "open_store", "pass_state"]
 
 T = TypeVar("T")
 DEFAULT_CONFIG = Path("config.yaml")
-SECRET_KEY_VARIABLE = "AI_GATEWAY_SECRET_KEY"  # noqa: S105 - a name
+KEY_FILE = "secret.key"
 _MAX_PORT = 65_535
 
 
@@ -74,13 +74,13 @@ async def open_store(settings: Settings, environ: Mapping[str, str]) -> AsyncIte
     """The database of `settings`, created or migrated where it must be. Raises: StoreError."""
     # Importing SQLAlchemy takes most of the time of a short command.
     from ai_gateway.store.clients import SqlClientStore
-    from ai_gateway.store.crypto import SecretBox, load_or_create_key
+    from ai_gateway.store.keyring import KeySource
     from ai_gateway.store.migrate import ensure_schema
 
     path = settings.database.path
     ensure_schema(path)
-    key = load_or_create_key(path.parent / "secret.key", environ.get(SECRET_KEY_VARIABLE))
-    store = await SqlClientStore.open(path, SecretBox(key))
+    keys = KeySource(path.parent / KEY_FILE, environ)
+    store = await SqlClientStore.open(path, keys.box)
     try:
         yield store
     finally:

@@ -21,6 +21,7 @@ _COMMANDS = {
     "models": "models",
     "admin": "admin",
     "usage": "usage",
+    "secrets": "secrets_command",
 }
 _PROGRAM = "ai-gateway"
 

@@ -167,6 +167,25 @@ class SqlClientStore:
             await audit(connection, "client.rotate_key", target, changes, by=by)
         return key
 
+    async def reseal(self) -> int:
+        changed = 0
+        async with self._changing() as connection:
+            for row in (await connection.execute(select(_clients.c.id, _clients.c.secrets))).all():
+                secrets_now, count = sealing.reseal(row.id, row.secrets, self._box)
+                changed += count
+                if count:
+                    own = update(_clients).where(_clients.c.id == row.id)
+                    await connection.execute(own.values(secrets=secrets_now))
+            if changed:
+                target = Target("secrets", None, None)
+                await audit(
+                    connection, "secrets.rotate", target, [Change("count", None, str(changed))], by=None
+                )
+        # What the old key opens shall not be left in the log of changes; a busy reader only delays that.
+        async with self._database.reading() as connection:
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return changed
+
     async def usage(self, *, since_day: str | None = None, client: str | None = None) -> Sequence[UsageRow]:
         name = func.coalesce(_clients.c.name, _usage.c.client_name)
         columns = (

@@ -7,11 +7,16 @@ import binascii
 import hashlib
 import os
 import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ai_gateway.store.protocols import StoreError
 
-__all__ = ["KEY_BYTES", "SecretBox", "load_or_create_key"]
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+__all__ = ["KEY_BYTES", "SecretBox", "key_of", "read_key_file", "replace_key_file"]
 
 KEY_BYTES = 32
 KEY_VARIABLE = "AI_GATEWAY_SECRET_KEY"
@@ -29,19 +34,19 @@ class SecretBox:
     authenticated: a token that is moved to another row or field does not open.
     """
 
-    def __init__(self, key: bytes) -> None:
-        """`key` has 32 bytes. The cipher is imported here, so that a program without secrets starts fast."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-        self._cipher = AESGCM(key)
-        self._fingerprint = hashlib.sha256(b"ai-gateway key fingerprint\0" + key).hexdigest()[:8]
+    def __init__(self, keys: bytes | Callable[[], Sequence[bytes]]) -> None:
+        """`keys`: 32 bytes, or what tells the keys of this moment: the first seals, any of them opens."""
+        self._keys: Callable[[], Sequence[bytes]] = (lambda: (keys,)) if isinstance(keys, bytes) else keys
+        self._ciphers: dict[str, AESGCM] = {}
+        self._current()
 
     def seal(self, plaintext: str, *, context: str) -> str:
-        """The token of `plaintext`: printable ASCII."""
+        """The token of `plaintext`: printable ASCII. Raises: StoreError where the key cannot be had."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = self._cipher.encrypt(nonce, plaintext.encode(), self._associated(context))
+        fingerprint = self._current()
+        sealed = self._ciphers[fingerprint].encrypt(nonce, plaintext.encode(), self._associated(context))
         data = base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
-        return f"{_VERSION}.{self._fingerprint}.{data}"
+        return f"{_VERSION}.{fingerprint}.{data}"
 
     def open(self, token: str, *, context: str) -> str:
         """The plaintext of a token.
@@ -54,49 +59,87 @@ class SecretBox:
         fingerprint, _, data = rest.partition(".")
         if version != _VERSION:
             raise StoreError(f"the stored secret of {context} has a form that this program does not know")
-        if fingerprint != self._fingerprint:
+        if fingerprint not in self._ciphers:
+            self._current()  # somebody may have changed the key meanwhile
+        cipher = self._ciphers.get(fingerprint)
+        if cipher is None:
             raise StoreError(
                 f"the stored secret of {context} was encrypted with another key: bring back the key file "
                 f"or the value of {KEY_VARIABLE} with which it was stored"
             )
         try:
             raw = base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))
-            plain = self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], self._associated(context))
+            plain = cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], self._associated(context))
         except (InvalidTag, ValueError) as error:
             raise StoreError(f"the stored secret of {context} is damaged: set it again") from error
         return plain.decode()
+
+    def is_current(self, token: str) -> bool:
+        """Whether a token was made with the key that seals now."""
+        return token.startswith(f"{_VERSION}.{self._current()}.")
+
+    def _current(self) -> str:
+        """The fingerprint of the key that seals now. The ciphers of earlier keys are kept."""
+        # Imported here, so that a program without secrets starts fast.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        found = [(_fingerprint(key), key) for key in self._keys()]
+        for fingerprint, key in found:
+            if fingerprint not in self._ciphers:
+                self._ciphers[fingerprint] = AESGCM(key)
+        return found[0][0]
 
     def _associated(self, context: str) -> bytes:
         return f"ai-gateway:{_VERSION}:{context}".encode()
 
 
-def load_or_create_key(path: Path, env_value: str | None) -> bytes:
-    """The key of 32 bytes: from the environment's value where one is set, else from the file at `path`.
+def _fingerprint(key: bytes) -> str:
+    return hashlib.sha256(b"ai-gateway key fingerprint\0" + key).hexdigest()[:8]
 
-    The value may be 32 bytes as base64, base64url or 64 hex digits; any other text of at least 16
-    characters is stretched with HKDF-SHA-256. A missing file is created with mode 0600; of several
-    processes that create it at once, one wins, and all get its key.
 
-    Raises: StoreError where the value is too short, or the file cannot be used.
+def read_key_file(path: Path, *, create: bool = True) -> tuple[bytes, ...]:
+    """The keys of a file, one a line: the first is the one in use, others only open what is left of theirs.
+
+    A missing file is created with a fresh key and mode 0600; of several processes that create it at once,
+    one wins, and all get its key.
+
+    Raises: StoreError.
     """
-    if env_value and env_value.strip():
-        return _key_of(env_value.strip())
     try:
-        if not path.exists():
+        if create and not path.exists():
             _create(path)
-        key = _exact_key(path.read_text("ascii").strip())
+        keys = [_exact_key(line) for line in path.read_text("ascii").split()]
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise StoreError(f"cannot use the key file {path}: {reason}") from error
-    if key is None:
+    known = tuple(key for key in keys if key is not None)
+    if not known or len(known) != len(keys):
         raise StoreError(
             f"the key file {path} does not hold 32 bytes as base64: bring back the original; "
             "without it, the stored upstream credentials have to be set again"
         )
-    return key
+    return known
 
 
-def _key_of(value: str) -> bytes:
+def replace_key_file(path: Path, keys: Sequence[bytes]) -> None:
+    """Put `keys` there in one step, with mode 0600. Raises: StoreError."""
+    try:
+        draft = _draft(path, b"".join(base64.urlsafe_b64encode(key) + b"\n" for key in keys))
+        try:
+            draft.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot write the key file {path}: {error.strerror}") from error
+
+
+def key_of(value: str) -> bytes:
+    """The key of 32 bytes that a value of the environment stands for: as base64, base64url or 64 hex digits;
+    any other text of at least 16 characters is stretched with HKDF-SHA-256.
+
+    Raises: StoreError where it is too short.
+    """
     key = _exact_key(value)
     if key is not None:
         return key
@@ -126,20 +169,36 @@ def _exact_key(value: str) -> bytes | None:
 def _create(path: Path) -> None:
     """Write a fresh key beside `path` and link it there: no reader ever sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n"
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    draft = _draft(path, base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
     try:
-        try:
-            os.write(file, text)
-            os.fsync(file)
-        finally:
-            os.close(file)
         _publish(draft, path)
     except FileExistsError:
         return  # another process was first: its key counts
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _draft(path: Path, text: bytes) -> Path:
+    """The text in a file beside `path`, on the disk. Raises: OSError."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(file, text)
+        os.fsync(file)
+    finally:
+        os.close(file)
+    return draft
+
+
+def _sync_folder(folder: Path) -> None:
+    """A name that was replaced survives the death of the machine too."""
+    if os.name != "posix":
+        return
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _publish(draft: Path, path: Path) -> None:

@@ -74,5 +74,6 @@ class Database:
 def _set_up(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # an old credential leaves no copy in a free page
     cursor.execute(f"PRAGMA cache_size = -{sqlite.CACHE_KIB}")
     cursor.close()

@@ -181,6 +181,14 @@ class ClientStore(Protocol):
         """A new key in clear. Older keys stop at `now + grace_s` seconds. Raises: NoSuchClient."""
         ...
 
+    async def reseal(self) -> int:
+        """Encrypt again, in one transaction, every credential that is under another key than the newest.
+        Returns how many there were.
+
+        Raises: StoreError where one does not open; nothing was changed then.
+        """
+        ...
+
     async def usage(self, *, since_day: str | None = None, client: str | None = None) -> Sequence[UsageRow]:
         """Daily aggregates, oldest day first."""
         ...

@@ -10,7 +10,7 @@ from ai_gateway.core.client import SECRET_FIELDS, ClientSettings
 from ai_gateway.core.secret import Secret
 from ai_gateway.store.crypto import SecretBox
 
-__all__ = ["key_prefix", "seal", "unseal", "with_models"]
+__all__ = ["key_prefix", "reseal", "seal", "unseal", "with_models"]
 
 _COLUMNS = frozenset({"name", "backend", "is_active"})
 
@@ -47,6 +47,19 @@ def unseal(row: Mapping[Any, Any], box: SecretBox) -> ClientSettings:
         if place is not None:
             place[name.rpartition("/")[2]] = secret
     return ClientSettings(**fields, **{name: row[name] for name in _COLUMNS})
+
+
+def reseal(client_id: str, stored: str, box: SecretBox) -> tuple[str, int]:
+    """The JSON of the column `secrets` under the newest key, and how many of them had another.
+
+    Raises: StoreError where a secret does not open.
+    """
+    tokens: dict[str, str] = json.loads(stored)
+    old = [name for name, token in tokens.items() if not box.is_current(token)]
+    for name in old:
+        context = f"{client_id}/{name}"
+        tokens[name] = box.seal(box.open(tokens[name], context=context), context=context)
+    return json.dumps(tokens), len(old)
 
 
 def with_models(stored: str, models: Sequence[str]) -> str:

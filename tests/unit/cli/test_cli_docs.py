@@ -39,8 +39,9 @@ def test_all_commands_are_found() -> None:
         "models",
         "admin",
         "usage",
+        "secrets",
     }
-    assert len(COMMANDS) == 14
+    assert len(COMMANDS) == 15
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

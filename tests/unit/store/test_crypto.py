@@ -10,11 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_gateway.store.crypto import KEY_BYTES, SecretBox, load_or_create_key
+from ai_gateway.store.crypto import KEY_BYTES, KEY_VARIABLE, SecretBox
+from ai_gateway.store.keyring import KeySource
 from ai_gateway.store.protocols import StoreError
 
 KEY = bytes(range(32))
 CONTEXT = "cl_1/backend_api_key"
+
+
+def load_or_create_key(path: Path, value: str | None) -> bytes:
+    return KeySource(path, {KEY_VARIABLE: value} if value is not None else {}).keys()[0]
 
 
 @given(st.text())
