@@ -30,8 +30,13 @@ def ask(gateway: GatewayProcess, client: ClientInfo) -> int:
 def test_a_running_gateway_sees_the_new_key(new_gateway: Callable[..., GatewayProcess]) -> None:
     with ScriptedUpstream(_script) as upstream:
         gateway = new_gateway(config={})
-        options = {"backend": "openai-compatible", "base_url": upstream.base_url, "backend_api_key": SECRET}
-        client = gateway.create_client(**options)
+
+        def create() -> ClientInfo:
+            return gateway.create_client(
+                backend="openai-compatible", base_url=upstream.base_url, backend_api_key=SECRET
+            )
+
+        client = create()
         key_file = gateway.database_path.parent / "secret.key"
         old = key_file.read_text()
         over = threading.Event()
@@ -46,7 +51,7 @@ def test_a_running_gateway_sees_the_new_key(new_gateway: Callable[..., GatewayPr
         try:
             printed = gateway.cli("secrets", "rotate", "--json").stdout
             [version] = gateway.query("SELECT version FROM changes")
-            later = gateway.create_client(**options)
+            later = create()
             wait_until(lambda: ask(gateway, later) == 200, what="the client of the new key")
         finally:
             over.set()

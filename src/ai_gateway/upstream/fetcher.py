@@ -45,6 +45,7 @@ class Fetcher:
         self._guard = guard
         self._proxies = proxies
         self._session: aiohttp.ClientSession | None = None
+        self.resolver = GuardedResolver(guard)
 
     async def fetch(self, url: str, media_type: str | None) -> Data:
         """The file at `url`. `media_type` counts where the server names none.
@@ -94,12 +95,12 @@ class Fetcher:
         here is the proxy's to judge. Raises: Forbidden."""
         if not self._guard.allows_name(host):
             with contextlib.suppress(OSError):
-                await GuardedResolver(self._guard).resolve(host)
+                await self.resolver.resolve(host)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:  # most gateways never fetch anything
             connector = aiohttp.TCPConnector(
-                resolver=GuardedResolver(self._guard), use_dns_cache=False, limit=64, limit_per_host=AT_ONCE
+                resolver=self.resolver, use_dns_cache=False, limit=64, limit_per_host=AT_ONCE
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
@@ -115,20 +116,20 @@ class GuardedResolver(AbstractResolver):
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._resolver = ThreadedResolver()
+        self.inner: AbstractResolver = ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Raises: Forbidden where the name has an address that is not public; OSError where it has none."""
-        found = await self._resolver.resolve(host, port, family)
+        found = await self.inner.resolve(host, port, family)
         if not self._guard.allows_name(host):
             for row in found:
                 self._guard.check_address(row["host"])
         return found
 
     async def close(self) -> None:
-        await self._resolver.close()
+        await self.inner.close()
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

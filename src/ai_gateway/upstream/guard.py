@@ -9,11 +9,23 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 __all__ = ["Forbidden", "Guard", "is_public"]
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+"""All of IPv6 that is given out so far (IANA, "IPv6 Global Unicast Address Assignments")."""
+_SPECIAL = tuple(
+    ip_network(text)
+    for text in (
+        "192.0.0.0/24",  # protocol assignments (RFC 6890); a cloud's metadata is at 192.0.0.192
+        "192.88.99.0/24",  # 6to4 relays, given up (RFC 7526)
+        "168.63.129.16/32",  # what every machine of Azure's reaches its host at
+        "3fff::/20",  # documentation (RFC 9637)
+    )
+)
+"""That some versions of Python's own tables take for public, or that only looks so."""
 
 
 class Forbidden(Exception):
@@ -52,8 +64,11 @@ def is_public(text: str) -> bool:
         return False
     if isinstance(address, IPv6Address):
         inner = _embedded(address)
-        if inner is not None:
-            address = inner
+        if inner is None and address not in _GLOBAL_UNICAST:
+            return False
+        address = inner or address
+    if any(address in network for network in _SPECIAL if network.version == address.version):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

@@ -13,7 +13,7 @@ from ai_gateway.core.client import ClientSettings, ExtraBackend
 from ai_gateway.core.secret import Secret
 from ai_gateway.store import keyring
 from ai_gateway.store.clients import SqlClientStore
-from ai_gateway.store.crypto import KEY_VARIABLE, SecretBox, read_key_file
+from ai_gateway.store.crypto import KEY_VARIABLE, SecretBox, read_key_file, replace_key_file
 from ai_gateway.store.keyring import PREVIOUS_KEY_VARIABLE, KeySource, rotate_key_file
 from ai_gateway.store.migrate import ensure_schema
 from ai_gateway.store.protocols import StoreError
@@ -125,14 +125,13 @@ async def test_a_death_at_any_step_loses_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch, at: int, before: bool
 ) -> None:
     steps = 0
-    really = keyring.replace_key_file
 
     def dying(path: Path, keys: tuple[bytes, ...]) -> None:
         nonlocal steps
         steps += 1
         if steps == at and before:
             raise Killed
-        really(path, keys)
+        replace_key_file(path, keys)
         if steps == at:
             raise Killed
 

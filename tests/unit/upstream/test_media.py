@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 
 from ai_gateway.core.chat import (
@@ -24,6 +26,7 @@ from ai_gateway.core.chat import (
     Url,
 )
 from ai_gateway.errors import BadRequest
+from ai_gateway.upstream.fetcher import Fetcher
 from ai_gateway.upstream.guard import Guard
 from ai_gateway.upstream.media import MediaFetcher, inline_urls
 
@@ -125,6 +128,68 @@ async def test_a_private_address_is_refused_however_it_is_written(server: TestSe
     try:
         with pytest.raises(BadRequest, match="cannot be fetched"):
             await fetcher.fetch(url.format(port=server.port), None)
+    finally:
+        await fetcher.close()
+
+
+class Rebinding(AbstractResolver):
+    """A name server that says something else each time."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        answer = self.answers.pop(0)
+        flags = socket.AI_NUMERICHOST
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=flags)
+            for address in answer
+        ]
+
+    async def close(self) -> None: ...
+
+
+async def resolving(*answers: list[str]) -> tuple[Fetcher, Rebinding]:
+    """A fetcher that may reach the test's server, and its name server."""
+    fetcher = Fetcher(Guard({HOST}))
+    names = Rebinding(*answers)
+    await fetcher.resolver.close()
+    fetcher.resolver.inner = names
+    return fetcher, names
+
+
+async def test_the_address_that_was_checked_is_the_one_that_is_connected_to(server: TestServer) -> None:
+    fetcher, names = await resolving([HOST], ["10.0.0.1"])
+    try:
+        data = await fetcher.fetch(f"http://files.example:{server.port}/a.png", None)
+        assert data.media_type == "image/png"
+        assert names.answers == [["10.0.0.1"]]  # asked once: no second answer to fall for
+    finally:
+        await fetcher.close()
+
+
+@pytest.mark.parametrize(
+    ("answers", "path"),
+    [
+        ([["10.0.0.1"]], "/a.png"),
+        ([[HOST, "10.0.0.1"]], "/a.png"),
+        ([["8.8.8.8", "169.254.169.254"]], "/a.png"),
+        ([[HOST], ["127.0.0.2"]], "/away?to=http://again.example:{port}/a.png"),
+        ([[HOST]], "/away?to=http://127.0.0.2:{port}/a.png"),
+        ([[HOST]], "/away?to=//127.0.0.2:{port}/a.png"),
+        ([[HOST]], "/away?to=http://[::ffff:127.0.0.2]:{port}/a.png"),
+    ],
+)
+async def test_a_name_that_turns_private_is_refused(
+    server: TestServer, answers: list[list[str]], path: str
+) -> None:
+    fetcher, names = await resolving(*answers)
+    try:
+        with pytest.raises(BadRequest, match="not public"):
+            await fetcher.fetch(f"http://files.example:{server.port}{path.format(port=server.port)}", None)
+        assert names.answers == []
     finally:
         await fetcher.close()
 
