@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 __all__ = ["Secret"]
 
 
@@ -21,7 +23,8 @@ class Secret:
         return bool(self._value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
+        """In a time that tells nothing of where two differ."""
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
 
     def __hash__(self) -> int:
         return hash(self._value)

@@ -119,7 +119,7 @@ class HttpCaller:
         cycle.response_complete = True
         cycle.message_event.set()
         if not cycle.keep_alive:
-            self._connection.transport.close()
+            self._connection.say_goodbye(more_to_come=cycle.more_body)
         cycle.on_response()
 
     def abort(self) -> None:

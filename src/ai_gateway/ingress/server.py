@@ -216,7 +216,14 @@ class GatewayProtocol(HttpToolsProtocol):
         head.append(b"content-type: application/json\r\nconnection: close\r\n")
         head.append(b"content-length: %d\r\n\r\n" % len(body))
         self.transport.write(b"".join(head) + body)
-        # Closing while the caller still sends would reset the connection under its answer.
+        self.say_goodbye(more_to_come=True)
+
+    def say_goodbye(self, *, more_to_come: bool) -> None:
+        """Close after an answer. While the caller still sends, that would reset the connection under it."""
+        if not more_to_come:
+            self.transport.close()
+            return
+        self._refused = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(REFUSAL_LINGER_S, self.transport.close)

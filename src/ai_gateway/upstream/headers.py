@@ -64,21 +64,34 @@ _REQUEST_IDS = (b"x-request-id", b"request-id", b"apim-request-id")
 _NOT_UPSTREAM_PREFIXES = (b"x-forwarded-", b"x-gateway-", b"cf-", b"sec-")
 _NOT_CALLER = _HOP_BY_HOP | {
     b"alt-svc",
+    b"clear-site-data",
     b"content-length",
     b"content-security-policy",
     b"date",
+    b"link",
+    b"nel",
     b"permissions-policy",
     b"referrer-policy",
+    b"refresh",
+    b"report-to",
+    b"reporting-endpoints",
     b"server",
+    b"service-worker-allowed",
     b"set-cookie",
     b"strict-transport-security",
     b"via",
+    b"www-authenticate",
+    b"x-accel-redirect",
     b"x-content-type-options",
     b"x-frame-options",
     b"x-powered-by",
     b"x-request-id",
+    b"x-sendfile",
     b"x-xss-protection",
 }
+"""What would steer a browser, or a proxy before the gateway, in the gateway's own name."""
+_SANDBOX = (b"content-security-policy", b"sandbox; default-src 'none'; frame-ancestors 'none'")
+"""A page of the upstream's runs no script on the origin where an admin is signed in."""
 _NOT_CALLER_PREFIXES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-gateway-", b"cf-", b"access-control-")
 
 
@@ -139,16 +152,21 @@ def for_caller(headers: Headers, upstream: Upstream) -> list[tuple[bytes, bytes]
     """The provider's end-to-end headers, but none that quotes its credential; its limits and its request id
     are not the gateway's."""
     secret = upstream.credential.encode()
+    named = _connection_options(headers)
     result = [
         (name, value)
         for name, value in headers
         if name not in _NOT_CALLER
+        and name not in named
         and not name.startswith(_NOT_CALLER_PREFIXES)
         and not (secret and secret in value)
     ]
     upstream_id = value_of(headers, b"x-request-id")
     if upstream_id is not None and not (secret and secret in upstream_id):
         result.append((b"x-upstream-request-id", upstream_id))
+    kind = value_of(headers, b"content-type")
+    if not is_json(kind) and not is_event_stream(kind):
+        result.append(_SANDBOX)
     return result
 
 
