@@ -14,7 +14,7 @@ from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.interface import Asked, Rendered
 from ai_gateway.dialects.limit_headers import limit_headers
-from ai_gateway.dialects.openai_errors import without
+from ai_gateway.dialects.openai_errors import blot
 from ai_gateway.dialects.registry import render_error
 from ai_gateway.dialects.relay_answer import usage_in_tail
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
@@ -159,7 +159,7 @@ async def open_answer(
     try:
         opened = await _open(call, entry, response, upstream, exchange, rendered, bound)
     except UpstreamError as error:
-        error.message = without(error.message, upstream.credential)
+        blot(error, upstream.credential)
         raise
     opened.credential = upstream.credential
     return opened
@@ -179,7 +179,7 @@ async def _open(
     streams = is_event_stream(kind)
     if exchange.translated:
         own = exchange.stream_type() if exchange.streaming else b"application/json"
-        headers = translated_headers(response.headers, own)
+        headers = translated_headers(response.headers, upstream, own)
     else:
         headers = for_caller(response.headers, upstream)
     if rendered.dropped:
@@ -291,7 +291,7 @@ async def deliver_stream(
     except UpstreamError as error:
         out, failure = b"", error
     if failure is not None:
-        failure.message = without(failure.message, opened.credential)
+        blot(failure, opened.credential)
         entry.fail(failure)
         out += watcher.error_event(failure)
     elif watcher.fault is not None:
@@ -366,7 +366,7 @@ async def read_error(response: UpstreamResponse, upstream: Upstream, exchange: E
     )
     if exchange.translated and isinstance(error, UpstreamRejected):
         error.verbatim = None  # spelled in the provider's dialect, not the caller's
-    return error
+    return blot(error, upstream.credential)
 
 
 async def refuse(call: Call, caller: Caller, entry: Entry, error: GatewayError) -> None:

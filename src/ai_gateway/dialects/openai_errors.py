@@ -5,11 +5,15 @@ Source: OpenAI API reference, "Error codes"; shapes of compatible providers from
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamRejected
 
-__all__ = ["MIN_SECRET", "parse_error", "render_error", "render_error_event", "without"]
+__all__ = ["MIN_SECRET", "blot", "parse_error", "render_error", "render_error_event", "without"]
+
+E = TypeVar("E", bound=GatewayError)
 
 _MAX_MESSAGE = 2000
 
@@ -122,6 +126,15 @@ def _text(value: object) -> str | None:
 
 MIN_SECRET = 4
 """Characters: fewer would be found in any text."""
+
+
+def blot(error: E, credential: str) -> E:
+    """The error itself, with the credential blotted out of everything in it that reaches callers and logs."""
+    error.message = without(error.message, credential)
+    error.kind = without(error.kind, credential)
+    error.code = without(error.code, credential) if error.code else error.code
+    error.param = without(error.param, credential) if error.param else error.param
+    return error
 
 
 def without(text: str, credential: str) -> str:

@@ -11,7 +11,7 @@ from ai_gateway.core.sse import SseFramer, events
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.bounding import Bound, Closer, cut_usage
 from ai_gateway.dialects.faults import as_fault
-from ai_gateway.dialects.openai_errors import MIN_SECRET, without
+from ai_gateway.dialects.openai_errors import MIN_SECRET, blot
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamProtocolError
 
 __all__ = ["EMPTY", "NOTHING", "Relay", "Reply", "StreamRelay", "says_nothing", "text_size"]
@@ -229,7 +229,7 @@ class Relay(Generic[T]):
         self._set_fault(bytes(raw) if told is None else told, message)
 
     def _set_fault(self, told: bytes, message: str) -> None:
-        self.fault = as_fault(told, without(message, self._credential))
+        self.fault = blot(as_fault(told, message), self._credential)
 
 
 def text_size(raw: msgspec.Raw) -> int:

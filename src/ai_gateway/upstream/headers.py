@@ -137,12 +137,15 @@ def traced(headers: Sequence[tuple[str, str]], trace: TraceContext, attempt: int
     ]
 
 
-def translated_headers(headers: Headers, content_type: bytes) -> list[tuple[bytes, bytes]]:
+def translated_headers(
+    headers: Headers, upstream: Upstream, content_type: bytes
+) -> list[tuple[bytes, bytes]]:
     """What a translated answer keeps of the provider's headers: the id by which it knows the request."""
+    secret = upstream.credential.encode()
     result = [(b"content-type", content_type)]
     for name in _REQUEST_IDS:
         value = value_of(headers, name)
-        if value is not None:
+        if value is not None and not (secret and secret in value):
             result.append((b"x-upstream-request-id", value))
             break
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai_gateway.dialects.openai_errors import parse_error
+from ai_gateway.dialects.openai_errors import blot, parse_error
 from ai_gateway.errors import UpstreamProtocolError
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.transport import Transport, UpstreamRequest
@@ -41,7 +41,8 @@ async def fetch_models(transport: Transport, upstream: Upstream, *, timeout_s: f
     finally:
         response.close()
     if response.status >= 300:
-        raise parse_error(response.status, bytes(body), credential=upstream.credential)
+        error = parse_error(response.status, bytes(body), credential=upstream.credential)
+        raise blot(error, upstream.credential)
     try:
         return upstream.read_models(bytes(body))
     except ValueError as error:
