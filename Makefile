@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help run test conformance check bench build clean lock prices ui ui-dev test-tools
+.PHONY: help run test conformance check bench fuzz soak build clean lock prices ui ui-dev test-tools
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -25,6 +25,12 @@ check: $(VENV)/.dev ui-dev test-tools ## Format, lint, types, import contracts, 
 
 bench: $(VENV)/.dev ## Measure: direct, nginx and ai-gateway side by side (needs nginx and wrk)
 	@exec $(BIN)/python -m bench $(ARGS)
+
+fuzz: $(VENV)/.dev ## Damaged input for every reader, for a minute (ARGS="--seconds 600 --target stream")
+	@exec $(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: $(VENV)/.dev ## 200,000 requests, a tenth of them with faults: memory flat, nothing leaked, nothing miscounted
+	@exec $(BIN)/python -m tests.soak $(ARGS)
 
 build: $(VENV)/.dev ## A wheel and an sdist in dist/
 	@rm -rf dist && exec $(BIN)/python -m build --no-isolation

@@ -76,7 +76,8 @@ def _text_bytes(root: object) -> int:
         elif isinstance(value, list):
             stack.extend(value)
         elif isinstance(value, dict):
-            if value.get("type") in _MEDIA or not _MEDIA_MEMBERS.isdisjoint(value):
+            kind = value.get("type")
+            if (isinstance(kind, str) and kind in _MEDIA) or not _MEDIA_MEMBERS.isdisjoint(value):
                 size += MEDIA_TOKENS * BYTES_PER_TOKEN
             else:
                 stack.extend(value.values())

@@ -91,6 +91,6 @@ def _is_address(host: str) -> bool:
     except ValueError:
         try:
             socket.inet_aton(host)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL character
             return False
     return True

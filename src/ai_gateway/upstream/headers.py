@@ -195,16 +195,12 @@ def retry_after_s(headers: Headers) -> int | None:
     text = (value_of(headers, b"retry-after") or b"").decode("latin-1").strip()
     if text.isdecimal() and len(text) < 9:
         return int(text)
+    date = (value_of(headers, b"date") or b"").decode("latin-1")
     try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
+        moment, now = parsedate_to_datetime(text), parsedate_to_datetime(date)
+        return max(0, round((_aware(moment) - _aware(now)).total_seconds()))
+    except (ValueError, OverflowError):  # no date, or a year that no clock reaches
         return None
-    date = value_of(headers, b"date")
-    try:
-        now = parsedate_to_datetime((date or b"").decode("latin-1"))
-    except ValueError:
-        return None
-    return max(0, round((_aware(moment) - _aware(now)).total_seconds()))
 
 
 def _aware(moment: datetime) -> datetime:
