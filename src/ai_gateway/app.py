@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -154,26 +155,33 @@ class Control:
         self._pipeline = pipeline
         self._health = health
         self._saves: set[asyncio.Task[None]] = set()
+        self._last_seen: dict[str, datetime] = {}
+        """By client id, as of the last refresh."""
 
     async def refresh(self) -> None:
         """Swap in a new snapshot where something has changed. Raises: StoreError."""
         version = await self._store.version()
         if version != self._pipeline.snapshot.version:
-            snapshot = Snapshot.of(await self._store.list_clients(), version)
+            clients = await self._store.list_clients()
+            snapshot = Snapshot.of(clients, version)
             self._pipeline.snapshot = snapshot
+            self._last_seen = {client.id: client.last_seen for client in clients if client.last_seen}
             self._limiter.keep(frozenset(snapshot.clients))
             self._prices.prepare(each.upstream for each in snapshot.clients.values() if each.upstream)
         self._health.database_fault = None
 
-    async def restore_limits(self) -> None:
-        """Go on counting where the last process stopped. Raises: StoreError."""
+    async def take_over(self) -> None:
+        """See the clients, and go on counting where the last process stopped. Raises: StoreError."""
         if not await asyncio.to_thread(self._writer.flush, RESTORE_TIMEOUT_S):
             _log.warning("rows of the last run are still in the spool: limits do not count them")
+        await self.refresh()
         wall_s, now_s = time.time(), time.monotonic()
         month = self._limiter.calendar.day(wall_s).month
         self._limiter.restore_days(await self._store.spent(since_day=f"{month}-01"), wall_s=wall_s)
         since_ms = round(wall_s * 1000) - DAY_MS
-        for client in self._pipeline.snapshot.clients.values():
+        yesterday = datetime.fromtimestamp(wall_s, UTC) - timedelta(days=1)
+        clients = self._pipeline.snapshot.clients
+        for client in [clients[name] for name, seen in self._last_seen.items() if seen > yesterday]:
             most = max(MIN_RESTORED, client.limits.minute, client.limits.hour, client.limits.day)
             moments = await self._store.admissions(client.id, since_ms=since_ms, limit=most)
             self._limiter.restore_admissions(client.id, moments, now_s=now_s, wall_s=wall_s)
@@ -272,8 +280,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
             trace_ratio=settings.telemetry.sample_ratio if settings.telemetry.enabled else None,
         )
         control = Control(store, pipeline, health, gate, writer, limiter, prices)
-        await control.refresh()
-        await control.restore_limits()
+        await control.take_over()
         loader = Loader(
             Parts(
                 settings=settings,

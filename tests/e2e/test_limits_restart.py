@@ -124,6 +124,8 @@ def put_rows(gateway: GatewayProcess, client: ClientInfo, ages_s: list[float], *
         for number, age_s in enumerate(ages_s):
             started_at = round((now - age_s) * 1000)
             connection.execute(sql, [f"req_{client.id}_{number}", started_at, *row.values()])
+        seen = round((now - min(ages_s)) * 1000)
+        connection.execute("UPDATE clients SET last_seen = ? WHERE id = ?", (seen, client.id))
     connection.close()
 
 
