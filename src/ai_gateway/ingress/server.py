@@ -88,13 +88,14 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._refused:
             return
         super().data_received(data)
+        cycle: RequestResponseCycle | None = self.cycle  # None: an upgrade, or nothing yet
         if self._in_head and not self._refused:
             self._head_bytes += len(data)  # a head that does not end
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(HeadTooLarge(f"the request's headers are over {MAX_HEAD_BYTES} bytes"))
         elif self._patience.waits and not self._patience.received(len(data)):
             self._refuse(BadRequest("the request's chunks are nothing but framing"))
-        elif not self._patience.waits and self.cycle is not None and self.cycle.response_complete:
+        elif not self._patience.waits and cycle is not None and cycle.response_complete:
             self._patience.begin(self.now_s)  # bytes between two requests that begin none
 
     def on_message_begin(self) -> None:

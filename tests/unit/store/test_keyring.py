@@ -149,7 +149,7 @@ async def test_a_death_at_any_step_loses_nothing(
 async def test_a_credential_that_does_not_open_stops_it_and_both_keys_stay(place: Place) -> None:
     other = SecretBox(bytes(32)).seal("x", context="cl_x/backend_api_key")
     store = await place.store()
-    async with store._writing() as connection:
+    async with store._database.writing() as connection:
         await connection.exec_driver_sql(
             "INSERT INTO clients (id, name, backend, is_active, settings, secrets, created_at, updated_at) "
             "SELECT 'cl_x', 'broken', backend, 1, settings, ?, 0, 0 FROM clients",
