@@ -20,7 +20,7 @@ from ai_gateway.core.trace import continue_trace
 from ai_gateway.dialects.endpoints import Job
 from ai_gateway.dialects.estimates import check_input
 from ai_gateway.errors import GatewayError, Overloaded, UpstreamError
-from ai_gateway.policy.access import authenticate, resolve_model, served_model
+from ai_gateway.policy.access import authenticate, check_grant, resolve_model, served_model
 from ai_gateway.policy.snapshot import ClientPolicy, Snapshot
 from ai_gateway.policy.targets import target_of
 from ai_gateway.providers import Upstream
@@ -100,16 +100,16 @@ class Pipeline:
             entry.settle(time.perf_counter())
 
     def enter(self, call: Call, entry: Entry) -> ClientPolicy:
-        """Authenticate: the client that this call belongs to.
+        """Authenticate: the client that this call belongs to. A refusal, too, is logged under its name.
 
         Raises: Unauthenticated, Forbidden, Overloaded.
         """
-        grant = call.grant or authenticate(
-            self.snapshot, call.key, address=call.address, now_s=call.started_ms / 1000
-        )
+        grant = call.grant or authenticate(self.snapshot, call.key)
         client = grant.client
         record = entry.record
         record.client_id, record.client_name, record.key_tail = client.id, client.name, grant.tail
+        if call.grant is None:
+            check_grant(grant, address=call.address, now_s=call.started_ms / 1000)
         record.provider = client.settings.backend
         self._admitter.introduce(entry, client)
         reason = self._gate.closed(self.in_flight)

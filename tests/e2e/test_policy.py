@@ -260,6 +260,30 @@ def test_changes_reach_the_running_gateway(gateway: GatewayProcess, upstream: Sc
     gateway.cli("clients", "delete", client.name, "--yes")
 
 
+@pytest.mark.parametrize(
+    ("settings", "refused"),
+    [
+        ({"is_active": False}, (403, "client_disabled")),
+        ({"allowed_ips": "10.9.8.0/24"}, (403, "ip_not_allowed")),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, (401, "invalid_api_key")),
+    ],
+)
+def test_a_refusal_is_logged_under_its_clients_name(
+    gateway: GatewayProcess, settings: dict[str, Any], refused: tuple[int, str]
+) -> None:
+    client = gateway.create_client(wait=False, backend="echo", **settings)
+
+    def answer() -> tuple[Sent, Any]:
+        found = send(gateway, client, "/v1/chat/completions", {"model": "m", "messages": MESSAGES})
+        return found, gateway.request_row(found[1]["x-request-id"])
+
+    found, row = wait_until(
+        lambda: pair if (pair := answer())[1]["client_id"] else None, what="the client being known"
+    )
+    assert (found[0], code(found)) == refused
+    assert (row["client_id"], row["status"], row["admitted"]) == (client.id, refused[0], 0)
+
+
 def test_input_over_the_cap_is_refused_before_the_provider(
     gateway: GatewayProcess, upstream: ScriptedUpstream
 ) -> None:

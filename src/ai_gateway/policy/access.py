@@ -11,6 +11,7 @@ from ai_gateway.policy.snapshot import ClientPolicy, KeyGrant, Snapshot
 
 __all__ = [
     "authenticate",
+    "check_grant",
     "names_model",
     "needs_model_list",
     "resolve_model",
@@ -19,12 +20,10 @@ __all__ = [
 ]
 
 
-def authenticate(snapshot: Snapshot, key: str | None, *, address: str | None, now_s: float) -> KeyGrant:
-    """The grant of a gateway key. `now_s` is Unix time.
+def authenticate(snapshot: Snapshot, key: str | None) -> KeyGrant:
+    """The grant of a gateway key: whose it is, and not yet whether it may be used.
 
-    Raises:
-        Unauthenticated: no key, an unknown one, or one that has expired.
-        Forbidden: the client is disabled, or `address` is outside its networks.
+    Raises: Unauthenticated where there is no key, or an unknown one.
     """
     if not key:
         raise Unauthenticated(
@@ -33,6 +32,16 @@ def authenticate(snapshot: Snapshot, key: str | None, *, address: str | None, no
     grant = snapshot.grants.get(hash_key(key))
     if grant is None:
         raise Unauthenticated("this API key is not known here")
+    return grant
+
+
+def check_grant(grant: KeyGrant, *, address: str | None, now_s: float) -> None:
+    """Whether a key may be used from here and now. `now_s` is Unix time.
+
+    Raises:
+        Unauthenticated: it has expired.
+        Forbidden: the client is disabled, or `address` is outside its networks.
+    """
     client = grant.client
     for expiry in (grant.expires_at_s, client.expires_at_s):
         if expiry is not None and now_s >= expiry:
@@ -41,7 +50,6 @@ def authenticate(snapshot: Snapshot, key: str | None, *, address: str | None, no
         raise Forbidden("this client is disabled", code="client_disabled")
     if client.networks and not _within(address, client):
         raise Forbidden("this client may not call from this address", code="ip_not_allowed")
-    return grant
 
 
 def _within(address: str | None, client: ClientPolicy) -> bool:

@@ -9,7 +9,13 @@ import pytest
 from ai_gateway.core.client import Client, ClientKey, ClientSettings
 from ai_gateway.core.keys import hash_key, key_tail, new_key
 from ai_gateway.errors import BadRequest, Forbidden, GatewayError, Unauthenticated
-from ai_gateway.policy.access import authenticate, needs_model_list, resolve_model, visible_models
+from ai_gateway.policy.access import (
+    authenticate,
+    check_grant,
+    needs_model_list,
+    resolve_model,
+    visible_models,
+)
 from ai_gateway.policy.snapshot import ClientPolicy, Snapshot
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -30,7 +36,8 @@ def policy(**settings: object) -> ClientPolicy:
 
 
 def enter(made: Client, key: str | None = KEY, address: str | None = "10.0.0.7", at: datetime = NOW) -> str:
-    grant = authenticate(Snapshot.of([made], 1), key, address=address, now_s=at.timestamp())
+    grant = authenticate(Snapshot.of([made], 1), key)
+    check_grant(grant, address=address, now_s=at.timestamp())
     return grant.client.name
 
 

@@ -53,7 +53,7 @@ export function Attempts({ rows, count }: { rows: readonly Attempt[]; count: num
     <Card title={count === 1 ? "One attempt" : `${count} attempts`}>
       {rows.length === 0 ? (
         <span className="gw-dim">
-          {count === 0 ? "No provider was asked." : "They were not written down one by one."}
+          {count === 0 ? "No provider was asked." : "One call, without retry or fallback: the timing above is its own."}
         </span>
       ) : (
         <DataTable
