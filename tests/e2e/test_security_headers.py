@@ -96,6 +96,12 @@ KINDS: list[tuple[str, str, bytes, int]] = [
     ("home", "GET /", b"", 307),
     ("admin", "GET /admin", b"", 200),
     ("head", "HEAD /admin", b"", 200),
+    ("admin API", "GET /admin/api/v1/status", b"", 401),
+    ("admin API's change", "POST /admin/api/v1/clients", b"{}", 401),
+    ("admin API's document", "GET /admin/api/openapi.json", b"", 200),
+    ("admin API's unknown path", "GET /admin/api/v1/nowhere", b"", 401),
+    ("admin's unknown file", "GET /admin/assets/nothing.js", b"", 404),
+    ("metrics, which are off", "GET /metrics", b"", 404),
 ]
 BROKEN = [
     ("parser", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400),

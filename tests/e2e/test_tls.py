@@ -130,6 +130,7 @@ def test_the_redirect_goes_to_no_strange_host(redirect_port: int, hosts: tuple[s
     [
         b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET /admin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /admin/api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -277,8 +278,9 @@ def http(rng: Random) -> object:
 
 async def _serve(parts: list[bytes]) -> None:
     loop, state, wire = asyncio.get_running_loop(), ServerState(), Wire()
-    faults: list[dict[str, Any]] = []
+    faults: list[object] = []
     loop.set_exception_handler(lambda _, context: faults.append(context))
+    logging.getLogger("uvicorn.error").filters[:] = [_Tracebacks(faults)]
     protocol = GatewayProtocol(config=_server_config(), server_state=state, app_state={}, _loop=loop)
     protocol.connection_made(wire)
     for part in parts:
@@ -324,6 +326,18 @@ async def _ask(parts: list[bytes]) -> None:
         await transport.close()
         server.close()
         await server.wait_closed()
+
+
+class _Tracebacks:
+    """Keeps what the server logs of an exception, and nothing else of its log."""
+
+    def __init__(self, found: list[object]) -> None:
+        self._found = found
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info:
+            self._found.append(record.exc_info)
+        return False
 
 
 @cache

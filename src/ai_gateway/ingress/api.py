@@ -86,7 +86,9 @@ class Api:
                 scope["client"] = (_behind_proxies(host, scope["headers"], self._trusted_proxies), port)
             await self._admin(scope, receive, send)
             return
-        connection: GatewayProtocol = scope["gateway.connection"]
+        connection: GatewayProtocol | None = scope.get("gateway.connection")
+        if connection is None:
+            return  # the caller went before its turn came
         caller = HttpCaller(scope, receive, max_body=self._max_body_bytes)
         task = asyncio.current_task()
         assert task is not None

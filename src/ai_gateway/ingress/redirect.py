@@ -21,6 +21,8 @@ class Redirect:
         self._port = b"" if https_port == _HTTPS else b":%d" % https_port
 
     async def __call__(self, scope: Scope, receive: Receive, _send: object) -> None:
+        if "gateway.connection" not in scope:
+            return  # the caller went before its turn came
         caller = HttpCaller(scope, receive, max_body=0)
         # The server has made sure that an HTTP/1.1 request names exactly one host.
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")

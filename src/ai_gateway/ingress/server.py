@@ -67,6 +67,7 @@ class GatewayProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _discarded = 0
     _refused = False
+    _lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -75,6 +76,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._lost = True
         active = getattr(self, "active", None)
         if active is not None and not active.response_complete:
             active.disconnected = True
@@ -153,6 +155,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # Any: as in the base class
         self.active = cycle
+        if self._lost:
+            return  # a pipelined request whose turn comes when its caller has gone
         super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
