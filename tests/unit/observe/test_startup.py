@@ -9,6 +9,7 @@ import pytest
 
 from ai_gateway.config import Settings, parse_settings
 from ai_gateway.observe.startup import MAX_CLIENTS_NAMED, summary, warnings
+from tests.harness.certificates import write_certificate
 
 
 @pytest.fixture
@@ -44,9 +45,9 @@ def test_an_open_port_without_tls_is_told(config: Path, text: str, told: bool) -
 
 
 def test_with_tls_nothing_is_told_but_of_a_key_that_others_can_read(config: Path) -> None:
-    key = config.parent / "key.pem"
-    key.touch(mode=0o600)
-    text = "server: {host: 0.0.0.0, https: {enabled: true, cert_file: key.pem, key_file: key.pem}}"
+    _, key = write_certificate(config.parent)
+    key.chmod(0o600)
+    text = "server: {host: 0.0.0.0, https: {enabled: true, cert_file: cert.pem, key_file: key.pem}}"
     assert warnings(settings(config, text), config_path=config, faults={}) == []
     if sys.platform != "win32":
         key.chmod(0o640)
