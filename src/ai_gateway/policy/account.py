@@ -76,10 +76,12 @@ class Reservation:
         if not self._open:
             return
         self._release()
-        self._today.input_tokens += input_tokens
-        self._today.output_tokens += output_tokens
-        self._today.usd += usd or 0.0
-        self._month.usd += usd or 0.0
+        today = self._today
+        today.input_tokens += input_tokens
+        today.output_tokens += output_tokens
+        if usd:
+            today.usd += usd
+            self._month.usd += usd
 
     def cancel(self) -> None:
         """It came to nothing before a provider was asked: as if it had never been admitted."""
@@ -93,9 +95,11 @@ class Reservation:
     def _release(self) -> None:
         self._open = False
         self._account.in_flight -= 1
-        self._today.held_input -= self._want.input_tokens
-        self._today.held_output -= self.allowance
-        self._hold_usd(-self._usd)
+        today = self._today
+        today.held_input -= self._want.input_tokens
+        today.held_output -= self.allowance
+        if self._usd:
+            self._hold_usd(-self._usd)
 
     def _hold_usd(self, usd: float) -> None:
         self._usd += usd

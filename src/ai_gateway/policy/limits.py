@@ -126,7 +126,7 @@ def output_room(limits: Limits, today: Used, month: Used, output_usd: float, inp
     the budget has no room for the request at all."""
     room = math.inf
     if limits.output_tokens:
-        room = max(0, limits.output_tokens - today.all_output)
+        room = max(0, limits.output_tokens - today.output_tokens - today.held_output)
     left = usd_left(limits, today, month)
     if left is None:
         return room
@@ -148,8 +148,9 @@ def usd_left(limits: Limits, today: Used, month: Used) -> float | None:
     """The tighter of both budgets; None where there is none."""
     left = None
     if limits.usd_day:
-        left = limits.usd_day - today.all_usd
+        left = limits.usd_day - today.usd - today.held_usd
     if limits.usd_month:
-        of_month = limits.usd_month - month.all_usd
-        left = of_month if left is None else min(left, of_month)
+        of_month = limits.usd_month - month.usd - month.held_usd
+        if left is None or of_month < left:
+            left = of_month
     return left

@@ -22,10 +22,11 @@ _COMPACT_AT = 256
 class SlidingWindow:
     """The admissions of one client within the last `seconds`."""
 
-    __slots__ = ("_counts", "_first", "_gone_s", "_head", "_times", "seconds", "total")
+    __slots__ = ("_counts", "_first", "_gone_s", "_grain_s", "_head", "_times", "seconds", "total")
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
+        self._grain_s = seconds / EXACT_ENTRIES
         self.total = 0
         """Admissions within the window as of the last look at it."""
         self._times = array("d")
@@ -60,12 +61,11 @@ class SlidingWindow:
         times = self._times
         entries = len(times) - self._head
         if entries >= EXACT_ENTRIES:
+            if now_s - self._first <= self._grain_s:
+                times[-1] = now_s
+                self._counts[-1] += count
+                return
             self.used(now_s)  # where no limit is set, nobody else looks
-            entries = len(times) - self._head
-        if entries >= EXACT_ENTRIES and now_s - self._first <= self.seconds / EXACT_ENTRIES:
-            times[-1] = now_s
-            self._counts[-1] += count
-            return
         self._first = now_s
         times.append(now_s)
         self._counts.append(count)
