@@ -122,7 +122,7 @@ async def _drip(kind: ProviderKind, seen: Seen, reply: Reply) -> None:
     write = reply.piece if isinstance(said, list) else reply.raw
     for start in range(0, len(whole), 64):
         await write(whole[start : start + 64])
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.005)  # the provider's pace: that is the fault
     if isinstance(said, list):
         await reply.end_stream()
 

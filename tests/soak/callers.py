@@ -62,7 +62,7 @@ class Callers:
     async def _hear(self, reader: asyncio.StreamReader, plan: Plan, number: int) -> bool:
         """Whether the connection can go on."""
         if plan.name == "left-early":
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # a person's patience: nothing is waited for
             return False
         try:
             async with asyncio.timeout(TIMEOUT_S):

@@ -16,27 +16,12 @@ from ai_gateway.core.client import SECRET_FIELDS, ClientSettings
 from ai_gateway.core.secret import Secret
 from ai_gateway.providers import PROVIDERS, BaseUrlRequired, Upstream
 
-__all__ = ["changed", "checked_backend", "created", "default_fields"]
-
-
-def default_fields(defaults: DefaultSettings) -> dict[str, int]:
-    """What a new client takes from the config."""
-    rate, quota = defaults.rate_limit, defaults.quota
-    return {
-        "rate_limit_minute": rate.requests_per_minute,
-        "rate_limit_hour": rate.requests_per_hour,
-        "rate_limit_day": rate.requests_per_day,
-        "quota_input_tokens_day": quota.max_input_tokens_per_day,
-        "quota_output_tokens_day": quota.max_output_tokens_per_day,
-        "quota_requests_day": quota.max_requests_per_day,
-        "max_input_tokens": quota.max_input_tokens,
-        "max_output_tokens": quota.max_output_tokens,
-    }
+__all__ = ["changed", "checked_backend", "created"]
 
 
 def created(body: NewClient, defaults: DefaultSettings) -> ClientSettings:
     """Raises: ApiError 422."""
-    return _validated({**default_fields(defaults), **_given(body, ())})
+    return _validated({**defaults.client_fields(), **_given(body, ())})
 
 
 def changed(body: ClientChange, current: ClientSettings) -> ClientSettings:

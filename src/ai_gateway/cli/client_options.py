@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 from pydantic import ValidationError
@@ -18,10 +18,7 @@ from pydantic.fields import FieldInfo
 from ai_gateway.core.client import SECRET_FIELDS, ClientSettings, ExtraBackend
 from ai_gateway.providers import PROVIDERS, BaseUrlRequired, Upstream
 
-if TYPE_CHECKING:
-    from ai_gateway.config.model import DefaultSettings
-
-__all__ = ["changes", "default_fields", "option_name", "setting_options", "validated"]
+__all__ = ["changes", "option_name", "setting_options", "validated"]
 
 Kind = Literal["flag", "list", "pairs", "json", "time", "text"]
 _STDIN = "-"
@@ -188,18 +185,3 @@ def _check_backend(field: str, backend: str, base_url: str) -> None:
 
 def _bad(field: str, message: str) -> click.UsageError:
     return click.UsageError(f"{option_name(field)}: {message}")
-
-
-def default_fields(defaults: DefaultSettings) -> dict[str, Any]:
-    """What a new client takes from the config."""
-    rate, quota = defaults.rate_limit, defaults.quota
-    return {
-        "rate_limit_minute": rate.requests_per_minute,
-        "rate_limit_hour": rate.requests_per_hour,
-        "rate_limit_day": rate.requests_per_day,
-        "quota_input_tokens_day": quota.max_input_tokens_per_day,
-        "quota_output_tokens_day": quota.max_output_tokens_per_day,
-        "quota_requests_day": quota.max_requests_per_day,
-        "max_input_tokens": quota.max_input_tokens,
-        "max_output_tokens": quota.max_output_tokens,
-    }

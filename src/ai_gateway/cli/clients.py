@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ai_gateway.cli.client_options import changes, default_fields, setting_options, validated
+from ai_gateway.cli.client_options import changes, setting_options, validated
 from ai_gateway.cli.context import Group, State, json_option, pass_state
 from ai_gateway.cli.first_launch import DEMO_STATE, DONE
 from ai_gateway.cli.output import curl_line, print_json, print_table, safe
@@ -97,7 +97,7 @@ def create(state: State, /, as_json: bool, **given: Any) -> None:
     """Create a client and print its key, once. Limits that are not given are the config's defaults."""
 
     async def work(store: ClientStore, settings: Settings) -> tuple[Client, str, Settings]:
-        wanted = validated({**default_fields(settings.defaults), **changes(given)})
+        wanted = validated({**settings.defaults.client_fields(), **changes(given)})
         client, key = await store.create_client(wanted, now=datetime.now(UTC))
         if await store.get_setting(DEMO_STATE) is None:  # who makes clients by hand needs no demo
             await store.set_setting(DEMO_STATE, DONE)

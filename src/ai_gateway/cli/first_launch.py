@@ -209,7 +209,6 @@ def _fingerprint(secret: str) -> str:
 
 async def _make_demo(store: ClientStore, settings: Settings) -> str | None:
     """The key of the demo client, where nobody has seen one and no client was ever made by hand."""
-    from ai_gateway.cli.client_options import default_fields
     from ai_gateway.core.client import ClientSettings
 
     demo_state = await store.get_setting(DEMO_STATE)
@@ -225,7 +224,7 @@ async def _make_demo(store: ClientStore, settings: Settings) -> str | None:
     if existing is not None:
         return await store.rotate_key(existing.id, now=now)
     fields = {
-        **default_fields(settings.defaults),
+        **settings.defaults.client_fields(),
         "name": _DEMO,
         "description": "made at the first launch",
         "backend": "echo",

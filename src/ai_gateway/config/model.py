@@ -271,6 +271,20 @@ class DefaultSettings(_Section):
     rate_limit: RateLimitDefaults = RateLimitDefaults()
     quota: QuotaDefaults = QuotaDefaults()
 
+    def client_fields(self) -> dict[str, int]:
+        """By the names of a client's settings."""
+        rate, quota = self.rate_limit, self.quota
+        return {
+            "rate_limit_minute": rate.requests_per_minute,
+            "rate_limit_hour": rate.requests_per_hour,
+            "rate_limit_day": rate.requests_per_day,
+            "quota_input_tokens_day": quota.max_input_tokens_per_day,
+            "quota_output_tokens_day": quota.max_output_tokens_per_day,
+            "quota_requests_day": quota.max_requests_per_day,
+            "max_input_tokens": quota.max_input_tokens,
+            "max_output_tokens": quota.max_output_tokens,
+        }
+
 
 class DatabaseSettings(_Section):
     """`database`. The key file and the spool stand beside `path`."""

@@ -314,7 +314,7 @@ async def test_a_slow_reader_slows_the_upstream(transport: Transport, serve: Ser
         while before != written:  # until the sender is stuck
             before = written
             for _ in range(20):
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.005)  # that a sender is stuck has no event of its own
         assert written < PIECES // 2 * len(piece)
         while await response.chunk():
             pass

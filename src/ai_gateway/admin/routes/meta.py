@@ -28,7 +28,6 @@ from ai_gateway.admin.schemas.meta import (
     Status,
     Tools,
 )
-from ai_gateway.admin.settings_input import default_fields
 from ai_gateway.admin.settings_view import settings_view
 from ai_gateway.policy.price_table import price_table
 from ai_gateway.providers import PROVIDERS
@@ -61,7 +60,7 @@ async def list_providers() -> Providers:
 @routes.get("/defaults", role=Role.VIEWER)
 async def get_defaults(services: AppServices) -> Defaults:
     """Show the limits that a new client gets."""
-    return Defaults(**default_fields(services.settings.defaults))
+    return Defaults(**services.settings.defaults.client_fields())
 
 
 @routes.get("/discover", role=Role.VIEWER)
