@@ -17,7 +17,7 @@ export default function Settings() {
   const status = useQuery(queries.status());
   const settings = useQuery(queries.settings());
   return (
-    <Page title="Settings" lead="How this gateway runs. Change it in its configuration file: it follows by itself.">
+    <Page title="Settings" lead="How this gateway runs. Change it in its configuration file: a change takes a restart.">
       <Load query={status} rows={4}>
         {(now) => <Now status={now} />}
       </Load>
