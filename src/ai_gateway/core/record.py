@@ -6,7 +6,7 @@ import msgspec
 
 __all__ = ["UNSTORED", "Attempt", "RequestRecord", "attempts_of"]
 
-UNSTORED = frozenset({"trace"})
+UNSTORED = frozenset({"tool_log", "trace"})
 """Members of a row that are not kept in the database."""
 
 
@@ -84,6 +84,8 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Upstream calls made."""
     attempt_log: str | None = None
     """JSON of a list of `Attempt`, where one call was not enough."""
+    tool_log: str | None = None
+    """JSON of a list of `core.server_tools.ToolRun`, where the gateway ran tools."""
     key_tail: str | None = None
     """The last four characters of the gateway key."""
     caller_address: str | None = None
