@@ -7,10 +7,8 @@ import contextlib
 import gc
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +18,13 @@ from ai_gateway.admin.loader import Loader, Parts
 from ai_gateway.admin.site import AdminSite
 from ai_gateway.admitting import Admitter
 from ai_gateway.asking import Asker
+from ai_gateway.background import complain, finish
 from ai_gateway.config import Settings
-from ai_gateway.core.client import Client
-from ai_gateway.core.headroom import LimitState
+from ai_gateway.control import Control
 from ai_gateway.core.record import RequestRecord
+from ai_gateway.gate import Admission
+from ai_gateway.gauges import Gauges
+from ai_gateway.housekeeping import purge
 from ai_gateway.ingress.api import Api, Page
 from ai_gateway.ingress.health import Health
 from ai_gateway.ingress.listening import certificates_of, listen
@@ -35,18 +36,16 @@ from ai_gateway.observe.startup import summary, warnings
 from ai_gateway.observe.tally import Tally
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.calendar import Calendar
-from ai_gateway.policy.circuit import CircuitState
 from ai_gateway.policy.forwarded import networks
-from ai_gateway.policy.limiter import Limiter, states
-from ai_gateway.policy.limits import Limits
+from ai_gateway.policy.limiter import Limiter
 from ai_gateway.policy.prices import Prices
 from ai_gateway.policy.snapshot import Snapshot
 from ai_gateway.policy.upkeep import Upkeep
+from ai_gateway.process import loop_factory, prepare
 from ai_gateway.store.accounting import SqliteAccounting
 from ai_gateway.store.clients import SqlClientStore
 from ai_gateway.store.keyring import KeySource
 from ai_gateway.store.migrate import ensure_schema
-from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.spool import Spool
 from ai_gateway.store.writer import Writer
 from ai_gateway.upstream.catalog import Catalog
@@ -57,15 +56,7 @@ from ai_gateway.upstream.proxies import Proxies
 
 __all__ = ["serve"]
 
-SNAPSHOT_POLL_S = 0.25
-PURGE_INTERVAL_S = 3600.0
-PURGE_CHUNK = 1000
-PURGE_PAUSE_S = 0.05
 FLUSH_TIMEOUT_S = 30.0
-RESTORE_TIMEOUT_S = 30.0
-MIN_RESTORED = 1024
-"""Admissions of a client that are taken over at least: a limit may be set later."""
-DAY_MS = 86_400_000
 
 RowReader = Callable[[Sequence[RequestRecord]], None]
 _log = logging.getLogger("ai_gateway")
@@ -77,162 +68,11 @@ def serve(settings: Settings, *, config_path: Path) -> int:
     Raises: StoreError where the database or the key file cannot be used.
     """
     as_json = configure(level=settings.logging.level, format=settings.logging.format)
-    _raise_descriptor_limit()
-    sys.setswitchinterval(0.001)  # the accounting thread gives way to the event loop sooner
+    prepare()
     ensure_schema(settings.database.path)
-    runner = asyncio.Runner(loop_factory=_loop_factory())
+    runner = asyncio.Runner(loop_factory=loop_factory())
     with runner:
         return runner.run(_run(settings, config_path, RequestLog(as_json=as_json)))
-
-
-def _raise_descriptor_limit() -> None:
-    """A stream holds two sockets; the usual soft limit of 1,024 is for programs that use select()."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # a system may refuse even its own hard limit
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
-    import uvloop
-
-    return uvloop.Loop
-
-
-class Admission:
-    """Says no while the process stops, while it serves as many requests as it may, and while accounting
-    could not take another row. Each ends by itself."""
-
-    def __init__(self, spool: Spool, health: Health, *, reject_when_full: bool, max_concurrency: int) -> None:
-        """`max_concurrency` 0: unlimited."""
-        self._spool = spool
-        self._health = health
-        self._reject_when_full = reject_when_full
-        self._max_concurrency = max_concurrency
-
-    def tell(self, fault: str | None, in_flight: int) -> None:
-        """Bring what accounting knows of itself into the health endpoints; `fault` is the writer's."""
-        health, spool = self._health, self._spool
-        health.accounting_fault = fault or (None if spool.healthy else "the spool cannot be written")
-        health.accounting_full = self._reject_when_full and spool.is_full
-        health.spool_depth = spool.depth
-        full = self._max_concurrency and in_flight >= self._max_concurrency
-        health.overloaded = f"{in_flight} in flight, which is server.max_concurrency" if full else None
-
-    def closed(self, in_flight: int) -> str | None:
-        if self._health.draining:
-            return "the gateway is stopping: try again on another connection"
-        if self._max_concurrency and in_flight > self._max_concurrency:
-            return "the gateway serves as many requests as it may: try again later"
-        if self._reject_when_full and self._spool.is_full:
-            return "the gateway cannot write its accounting: try again later"
-        return None
-
-
-class Control:
-    """The control path: brings changes into the data path, and keeps house."""
-
-    def __init__(
-        self,
-        store: SqlClientStore,
-        pipeline: Pipeline,
-        health: Health,
-        admission: Admission,
-        writer: Writer,
-        limiter: Limiter,
-        prices: Prices,
-    ) -> None:
-        self._prices = prices
-        self._limiter = limiter
-        self._store = store
-        self._admission = admission
-        self._writer = writer
-        self._pipeline = pipeline
-        self._health = health
-        self._saves: set[asyncio.Task[None]] = set()
-        self._last_seen: dict[str, datetime] = {}
-        """By client id, as of the last refresh."""
-
-    async def refresh(self) -> None:
-        """Swap in a new snapshot where something has changed. Raises: StoreError."""
-        version = await self._store.version()
-        if version != self._pipeline.snapshot.version:
-            clients = await self._store.list_clients()
-            snapshot = Snapshot.of(clients, version)
-            self._pipeline.snapshot = snapshot
-            self._last_seen = {client.id: client.last_seen for client in clients if client.last_seen}
-            self._limiter.keep(frozenset(snapshot.clients))
-            self._prices.prepare(each.upstream for each in snapshot.clients.values() if each.upstream)
-        self._health.database_fault = None
-
-    async def take_over(self) -> None:
-        """See the clients, and go on counting where the last process stopped. Raises: StoreError."""
-        if not await asyncio.to_thread(self._writer.flush, RESTORE_TIMEOUT_S):
-            _log.warning("rows of the last run are still in the spool: limits do not count them")
-        await self.refresh()
-        wall_s, now_s = time.time(), time.monotonic()
-        month = self._limiter.calendar.day(wall_s).month
-        self._limiter.restore_days(await self._store.spent(since_day=f"{month}-01"), wall_s=wall_s)
-        since_ms = round(wall_s * 1000) - DAY_MS
-        yesterday = datetime.fromtimestamp(wall_s, UTC) - timedelta(days=1)
-        clients = self._pipeline.snapshot.clients
-        for client in [clients[name] for name, seen in self._last_seen.items() if seen > yesterday]:
-            most = max(MIN_RESTORED, client.limits.minute, client.limits.hour, client.limits.day)
-            moments = await self._store.admissions(client.id, since_ms=since_ms, limit=most)
-            self._limiter.restore_admissions(client.id, moments, now_s=now_s, wall_s=wall_s)
-
-    async def watch(self, stop: asyncio.Event) -> None:
-        """See every change of a client within a second, whoever made it."""
-        while not await _paused(stop, SNAPSHOT_POLL_S):
-            self._admission.tell(self._writer.fault, self._pipeline.in_flight)
-            try:
-                await self.refresh()
-            except StoreError as error:
-                if self._health.database_fault is None:
-                    _log.error("the database is away, serving on with what is known: %s", error)
-                self._health.database_fault = "the database cannot be reached"
-        await asyncio.gather(*self._saves)
-
-    def save_models(self, client_id: str, models: Sequence[str]) -> None:
-        """Store a fetched list some time soon."""
-        task = asyncio.create_task(self._save_models(client_id, models))
-        self._saves.add(task)
-        task.add_done_callback(self._saves.discard)
-
-    async def _save_models(self, client_id: str, models: Sequence[str]) -> None:
-        try:
-            await self._store.set_models(client_id, models)
-        except StoreError as error:
-            _log.warning("the model list of client %s was not stored: %s", client_id, error)
-
-
-class Gauges:
-    """How the process is, for the dashboard."""
-
-    def __init__(self, health: Health, pipeline: Pipeline, limiter: Limiter, upkeep: Upkeep) -> None:
-        self._health = health
-        self._pipeline = pipeline
-        self._limiter = limiter
-        self._upkeep = upkeep
-
-    def in_flight(self) -> int:
-        return self._pipeline.in_flight
-
-    def health(self) -> tuple[str, dict[str, str | int]]:
-        return self._health.report()
-
-    def limit_states(self, client: Client) -> Sequence[LimitState]:
-        wall_s = time.time()
-        account = self._limiter.account(client.id, wall_s)
-        return states(account, Limits.of(client.settings), now_s=time.monotonic(), wall_s=wall_s)
-
-    def circuits(self) -> Sequence[CircuitState]:
-        return self._upkeep.circuits(time.monotonic())
 
 
 async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> int:
@@ -319,12 +159,12 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         )
         stop = asyncio.Event()
         certificates = certificates_of(settings.server.https)
-        tasks = [asyncio.create_task(work) for work in (control.watch(stop), _purge(settings, stop))]
+        tasks = [asyncio.create_task(work) for work in (control.watch(stop), purge(settings, stop))]
         if certificates is not None:
             tasks.append(asyncio.create_task(certificates.watch(stop, health.note_certificate)))
         for task in tasks:
-            task.add_done_callback(_complain)
-        stack.push_async_callback(_finish, stop, tasks)
+            task.add_done_callback(complain)
+        stack.push_async_callback(finish, stop, tasks)
         gc.collect()
         gc.freeze()  # what the start has made stays: no collection need look at it again
         introduce = partial(_introduce, settings, config_path, pipeline.snapshot)
@@ -356,54 +196,6 @@ def _introduce(settings: Settings, config_path: Path, snapshot: Snapshot) -> Non
     faults = {client.name: client.fault for client in clients if client.fault is not None}
     for line in warnings(settings, config_path=config_path, faults=faults):
         _log.warning("%s", line)
-
-
-async def _paused(stop: asyncio.Event, seconds: float) -> bool:
-    """Wait so long; True at once where the process stops."""
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
-
-
-def _complain(task: asyncio.Task[None]) -> None:
-    """The control path's work ends only with the process: say so at once where it does not."""
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        _log.critical("changes of clients are no longer seen, restart the gateway", exc_info=error)
-
-
-async def _finish(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Let the control path's work end by itself: a query that is cancelled leaves its thread behind."""
-    stop.set()
-    await asyncio.gather(*tasks, return_exceptions=True)  # what failed has been told
-
-
-async def _purge(settings: Settings, stop: asyncio.Event) -> None:
-    """Delete rows past their retention, a chunk at a time."""
-    accounting = settings.accounting
-    while not await _paused(stop, PURGE_INTERVAL_S):
-        now_ms = time.time_ns() // 1_000_000
-        rows_before_ms = now_ms - accounting.retention_days * DAY_MS
-        bodies_before_ms = now_ms - accounting.body_retention_days * DAY_MS
-        store = SqliteAccounting(settings.database.path)
-        try:
-            while await asyncio.to_thread(
-                store.purge,
-                rows_before_ms=rows_before_ms,
-                bodies_before_ms=bodies_before_ms,
-                limit=PURGE_CHUNK,
-            ):
-                if await _paused(stop, PURGE_PAUSE_S):  # the writer gets in between
-                    return
-            while await asyncio.to_thread(store.purge_steps, now_ms=now_ms, limit=PURGE_CHUNK):
-                if await _paused(stop, PURGE_PAUSE_S):
-                    return
-        except StoreError as error:
-            _log.warning("old rows were not deleted, the next round tries again: %s", error)
-        finally:
-            await asyncio.to_thread(store.close)
 
 
 def _finish_accounting(writer: Writer) -> None:

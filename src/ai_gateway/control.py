@@ -1,0 +1,107 @@
+"""The control path: brings changes of clients into the data path."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from ai_gateway.background import paused
+from ai_gateway.gate import Admission
+from ai_gateway.ingress.health import Health
+from ai_gateway.pipeline import Pipeline
+from ai_gateway.policy.limiter import Limiter
+from ai_gateway.policy.prices import Prices
+from ai_gateway.policy.snapshot import Snapshot
+from ai_gateway.store.clients import SqlClientStore
+from ai_gateway.store.protocols import StoreError
+from ai_gateway.store.writer import Writer
+
+__all__ = ["Control"]
+
+SNAPSHOT_POLL_S = 0.25
+RESTORE_TIMEOUT_S = 30.0
+MIN_RESTORED = 1024
+"""Admissions of a client that are taken over at least: a limit may be set later."""
+DAY_MS = 86_400_000
+
+_log = logging.getLogger("ai_gateway")
+
+
+class Control:
+    """Keeps the data path's view of the clients fresh."""
+
+    def __init__(
+        self,
+        store: SqlClientStore,
+        pipeline: Pipeline,
+        health: Health,
+        admission: Admission,
+        writer: Writer,
+        limiter: Limiter,
+        prices: Prices,
+    ) -> None:
+        self._prices = prices
+        self._limiter = limiter
+        self._store = store
+        self._admission = admission
+        self._writer = writer
+        self._pipeline = pipeline
+        self._health = health
+        self._saves: set[asyncio.Task[None]] = set()
+        self._last_seen: dict[str, datetime] = {}
+        """By client id, as of the last refresh."""
+
+    async def refresh(self) -> None:
+        """Swap in a new snapshot where something has changed. Raises: StoreError."""
+        version = await self._store.version()
+        if version != self._pipeline.snapshot.version:
+            clients = await self._store.list_clients()
+            snapshot = Snapshot.of(clients, version)
+            self._pipeline.snapshot = snapshot
+            self._last_seen = {client.id: client.last_seen for client in clients if client.last_seen}
+            self._limiter.keep(frozenset(snapshot.clients))
+            self._prices.prepare(each.upstream for each in snapshot.clients.values() if each.upstream)
+        self._health.database_fault = None
+
+    async def take_over(self) -> None:
+        """See the clients, and go on counting where the last process stopped. Raises: StoreError."""
+        if not await asyncio.to_thread(self._writer.flush, RESTORE_TIMEOUT_S):
+            _log.warning("rows of the last run are still in the spool: limits do not count them")
+        await self.refresh()
+        wall_s, now_s = time.time(), time.monotonic()
+        month = self._limiter.calendar.day(wall_s).month
+        self._limiter.restore_days(await self._store.spent(since_day=f"{month}-01"), wall_s=wall_s)
+        since_ms = round(wall_s * 1000) - DAY_MS
+        yesterday = datetime.fromtimestamp(wall_s, UTC) - timedelta(days=1)
+        clients = self._pipeline.snapshot.clients
+        for client in [clients[name] for name, seen in self._last_seen.items() if seen > yesterday]:
+            most = max(MIN_RESTORED, client.limits.minute, client.limits.hour, client.limits.day)
+            moments = await self._store.admissions(client.id, since_ms=since_ms, limit=most)
+            self._limiter.restore_admissions(client.id, moments, now_s=now_s, wall_s=wall_s)
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """See every change of a client within a second, whoever made it."""
+        while not await paused(stop, SNAPSHOT_POLL_S):
+            self._admission.tell(self._writer.fault, self._pipeline.in_flight)
+            try:
+                await self.refresh()
+            except StoreError as error:
+                if self._health.database_fault is None:
+                    _log.error("the database is away, serving on with what is known: %s", error)
+                self._health.database_fault = "the database cannot be reached"
+        await asyncio.gather(*self._saves)
+
+    def save_models(self, client_id: str, models: Sequence[str]) -> None:
+        """Store a fetched list some time soon."""
+        task = asyncio.create_task(self._save_models(client_id, models))
+        self._saves.add(task)
+        task.add_done_callback(self._saves.discard)
+
+    async def _save_models(self, client_id: str, models: Sequence[str]) -> None:
+        try:
+            await self._store.set_models(client_id, models)
+        except StoreError as error:
+            _log.warning("the model list of client %s was not stored: %s", client_id, error)

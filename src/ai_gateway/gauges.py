@@ -1,0 +1,41 @@
+"""How the running gateway is, for the dashboard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ai_gateway.core.client import Client
+from ai_gateway.core.headroom import LimitState
+from ai_gateway.ingress.health import Health
+from ai_gateway.pipeline import Pipeline
+from ai_gateway.policy.circuit import CircuitState
+from ai_gateway.policy.limiter import Limiter, states
+from ai_gateway.policy.limits import Limits
+from ai_gateway.policy.upkeep import Upkeep
+
+__all__ = ["Gauges"]
+
+
+class Gauges:
+    """How the process is, for the dashboard."""
+
+    def __init__(self, health: Health, pipeline: Pipeline, limiter: Limiter, upkeep: Upkeep) -> None:
+        self._health = health
+        self._pipeline = pipeline
+        self._limiter = limiter
+        self._upkeep = upkeep
+
+    def in_flight(self) -> int:
+        return self._pipeline.in_flight
+
+    def health(self) -> tuple[str, dict[str, str | int]]:
+        return self._health.report()
+
+    def limit_states(self, client: Client) -> Sequence[LimitState]:
+        wall_s = time.time()
+        account = self._limiter.account(client.id, wall_s)
+        return states(account, Limits.of(client.settings), now_s=time.monotonic(), wall_s=wall_s)
+
+    def circuits(self) -> Sequence[CircuitState]:
+        return self._upkeep.circuits(time.monotonic())

@@ -1,0 +1,35 @@
+"""What a process of the gateway needs of its operating system, before its event loop runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+
+__all__ = ["loop_factory", "prepare"]
+
+
+def prepare() -> None:
+    """Make room for connections, and let the event loop go first."""
+    _raise_descriptor_limit()
+    sys.setswitchinterval(0.001)  # the accounting thread gives way to the event loop sooner
+
+
+def _raise_descriptor_limit() -> None:
+    """A stream holds two sockets; the usual soft limit of 1,024 is for programs that use select()."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # a system may refuse even its own hard limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    """uvloop, where there is one; None: asyncio's own."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.Loop
