@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from ai_gateway.answering import Call
-from ai_gateway.asking import Order
+from ai_gateway.asking import Order, Reader
 from ai_gateway.core.headroom import Standing
 from ai_gateway.core.ledger import Entry
 from ai_gateway.dialects.endpoints import Job
@@ -85,9 +85,15 @@ class Admitter:
         entry.standing = partial(self._standing, client)
 
     def admit(
-        self, call: Call, entry: Entry, client: ClientPolicy, exchange: Exchange, main: Target
+        self,
+        call: Call,
+        entry: Entry,
+        client: ClientPolicy,
+        exchange: Exchange,
+        reader: Reader,
+        main: Target,
     ) -> Order:
-        """Take the request's share of every limit.
+        """Take the request's share of every limit. `exchange` is what `reader` made of it for `main`.
 
         Raises: LimitReached, ContextLengthExceeded; Forbidden where a budget needs a price and none is known.
         """
@@ -115,6 +121,7 @@ class Admitter:
             entry=entry,
             client=client,
             exchange=exchange,
+            reader=reader,
             targets=targets,
             reservation=reservation,
             input_tokens=want.input_tokens,

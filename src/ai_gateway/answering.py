@@ -39,7 +39,9 @@ __all__ = [
     "answer_headers",
     "answer_locally",
     "deliver",
+    "end_stream",
     "open_answer",
+    "pass_stream",
     "refuse",
 ]
 
@@ -282,14 +284,32 @@ async def deliver_stream(
     call: Call, caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay
 ) -> UpstreamError | None:
     """Whole events as they came, until the last word; a failure becomes the dialect's error event."""
-    response = opened.response
     headers = answer_headers(call, entry, opened.headers)
-    failure: GatewayError | None
+    out, failure = await pass_stream(caller, entry, opened, watcher, headers)
+    return await end_stream(caller, entry, opened, watcher, headers, out, failure)
+
+
+async def pass_stream(
+    caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay, headers: HeaderList
+) -> tuple[bytes, GatewayError | None]:
+    """All but the last bytes of a stream, which are returned with its failure, if it broke."""
     try:
-        out = await pass_events(caller, entry, opened, watcher, headers)
-        failure = watcher.failure
+        return await pass_events(caller, entry, opened, watcher, headers), watcher.failure
     except UpstreamError as error:
-        out, failure = b"", error
+        return b"", error
+
+
+async def end_stream(
+    caller: Caller,
+    entry: Entry,
+    opened: Opened,
+    watcher: StreamRelay,
+    headers: HeaderList,
+    out: bytes,
+    failure: GatewayError | None,
+) -> UpstreamError | None:
+    """Settle, then let the last bytes go. Returns the upstream's failure."""
+    response = opened.response
     if failure is not None:
         blot(failure, opened.credential)
         entry.fail(failure)

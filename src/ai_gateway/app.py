@@ -21,7 +21,9 @@ from ai_gateway.asking import Asker
 from ai_gateway.background import complain, finish
 from ai_gateway.config import Settings
 from ai_gateway.control import Control
+from ai_gateway.conversing import Converser
 from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.server_tools import NoTools
 from ai_gateway.gate import Admission
 from ai_gateway.gauges import Gauges
 from ai_gateway.housekeeping import purge
@@ -114,6 +116,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         )
         pipeline = Pipeline(
             asker=asker,
+            converser=Converser(asker, NoTools(), max_rounds=8),
             sink=spool.append,
             gate=gate,
             admitter=Admitter(limiter, prices, block_unpriced=settings.prices.unknown == "block"),

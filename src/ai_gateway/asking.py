@@ -36,7 +36,7 @@ from ai_gateway.upstream.media import MediaFetcher, inline_urls
 from ai_gateway.upstream.pool import TransportPool
 from ai_gateway.upstream.transport import UpstreamRequest
 
-__all__ = ["Asker", "Costs", "Order", "read"]
+__all__ = ["Asker", "Costs", "Order", "Reader", "check_plain", "moment_of", "read"]
 
 _GENERATES = frozenset({Job.CHAT, Job.EMBED})
 _READING = frozenset({"GET", "HEAD"})
@@ -52,6 +52,14 @@ class Costs(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """Reads a request for a provider; `serves` tells the model behind the caller's name."""
+
+    def __call__(self, provider: Provider, serves: Callable[[str | None], str | None]) -> Exchange:
+        """Raises: BadRequest, NotFound."""
+        ...
+
+
 class Order(msgspec.Struct, kw_only=True, eq=False):
     """An admitted request."""
 
@@ -60,10 +68,14 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     client: ClientPolicy
     exchange: Exchange
     """As read for the first target."""
+    reader: Reader
+    """Reads it for another one."""
     targets: Sequence[Target]
     reservation: Reservation
     input_tokens: int
     """Estimated."""
+    round: int = 1
+    """More than one where the gateway's tools have run."""
 
     @property
     def repeatable(self) -> bool:
@@ -174,7 +186,7 @@ class Asker:
         call, client, entry = order.call, order.client, order.entry
         exchange = order.exchange
         if target is not order.targets[0]:
-            exchange = read(call, order.exchange.body, target.upstream.provider, lambda _: target.model)
+            exchange = order.reader(target.upstream.provider, lambda _: target.model)
         if exchange.canonical is not None:
             fetch = self._media.fetch
             exchange.canonical = await inline_urls(exchange.canonical, exchange.url_kinds, fetch)
@@ -182,7 +194,7 @@ class Asker:
             model=target.model,
             system_prompt=client.settings.system_prompt,
             max_output_tokens=client.settings.max_output_tokens,
-            output_limit=order.reservation.allowance if order.reservation.capped else None,
+            output_limit=_left(order) if order.reservation.capped else None,
         )
         rendered = exchange.render(settings, target.upstream.provider)
         if client.settings.log_bodies:
@@ -216,6 +228,7 @@ class Asker:
             provider=target.upstream.provider_name,
             backend=target.backend,
             model=target.model or "",
+            round=order.round,
             started_ms=round(started_ms, 3),
         )
         entry.begin_attempt(
@@ -262,13 +275,18 @@ def _of_attempt(
     return outgoing
 
 
+def _left(order: Order) -> int:
+    """Output tokens that are reserved, and that earlier calls have not used."""
+    return max(1, order.reservation.allowance - order.entry.record.output_tokens)
+
+
 def _bound(order: Order, watcher: StreamRelay) -> None:
     """A stream ends where the client's output tokens do."""
-    reservation = order.reservation
+    reservation, before = order.reservation, order.entry.record.output_tokens
 
     def grow(output_bytes: int) -> int:
-        reservation.covers(-(-output_bytes // BYTES_PER_TOKEN))
-        return reservation.allowance * BYTES_PER_TOKEN
+        reservation.covers(before - (-output_bytes // BYTES_PER_TOKEN))
+        return (reservation.allowance - before) * BYTES_PER_TOKEN
 
     watcher.bound(grow, input_tokens=order.input_tokens)
 
@@ -287,8 +305,7 @@ def read(call: Call, body: bytes, provider: Provider, serves: Callable[[str | No
 
     Raises: BadRequest, NotFound.
     """
-    if (value_of(call.headers, b"content-encoding") or b"identity") != b"identity":
-        raise BadRequest("compressed request bodies are not supported: send them plain")
+    check_plain(call)
     kind = value_of(call.headers, b"content-type")
     return open_exchange(
         call.endpoint,
@@ -296,9 +313,20 @@ def read(call: Call, body: bytes, provider: Provider, serves: Callable[[str | No
         call.asked,
         provider,
         content_type=kind.decode("latin-1") if kind else None,
-        moment=Moment(id=call.id.removeprefix("req_"), created_s=call.started_ms // 1000),
+        moment=moment_of(call),
         serves=serves,
     )
+
+
+def check_plain(call: Call) -> None:
+    """Raises: BadRequest where the body is compressed."""
+    if (value_of(call.headers, b"content-encoding") or b"identity") != b"identity":
+        raise BadRequest("compressed request bodies are not supported: send them plain")
+
+
+def moment_of(call: Call) -> Moment:
+    """What makes the answer's ids unique."""
+    return Moment(id=call.id.removeprefix("req_"), created_s=call.started_ms // 1000)
 
 
 def joined(query: str, call: Call, exchange: Exchange) -> str:
@@ -321,4 +349,5 @@ def log_bodies(entry: Entry, asked: bytes, sent: bytes) -> None:
     """Keep what the caller sent and what went upstream, cut at `MAX_LOGGED_BODY` bytes."""
     entry.record.caller_request = asked[:MAX_LOGGED_BODY].decode("utf-8", "replace")
     entry.record.upstream_request = sent[:MAX_LOGGED_BODY].decode("utf-8", "replace")
-    entry.bodies = bytearray()
+    if entry.bodies is None:
+        entry.bodies = bytearray()

@@ -14,7 +14,8 @@ GatewayError
     ├── UpstreamRejected       4xx  the provider refused the request: its status and message
     ├── UpstreamUnreachable    502  no connection
     ├── UpstreamProtocolError  502  a connection, but not the protocol that we speak
-    └── UpstreamTimeout        504
+    ├── UpstreamTimeout        504
+    └── ToolLoop               502  the model went on calling the gateway's tools
 
 A dialect decides only how these are spelled. Messages are safe to show: no credential is ever in one.
 """
@@ -31,6 +32,7 @@ __all__ = [
     "MethodNotAllowed",
     "NotFound",
     "Overloaded",
+    "ToolLoop",
     "Unauthenticated",
     "UpstreamError",
     "UpstreamProtocolError",
@@ -200,6 +202,12 @@ class UpstreamTimeout(UpstreamError):
         error = cls("could not connect to the upstream in time")
         error.arrived = False
         return error
+
+
+class ToolLoop(UpstreamError):
+    """The model went on calling the gateway's tools when it was to answer. Another try would cost as much."""
+
+    code, retryable = "tool_loop", False
 
 
 _PASSING = (408, 429)

@@ -14,11 +14,13 @@ from typing import Protocol
 from ai_gateway.admitting import Admitter
 from ai_gateway.answering import Call, Caller, answer_locally, deliver, refuse
 from ai_gateway.asking import Asker, read
+from ai_gateway.conversing import Converser
 from ai_gateway.core.ledger import Entry
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.core.trace import continue_trace
 from ai_gateway.dialects.endpoints import Job
 from ai_gateway.dialects.estimates import check_input
+from ai_gateway.dialects.tool_conversation import RoundExchange
 from ai_gateway.errors import GatewayError, Overloaded, UpstreamError
 from ai_gateway.policy.access import authenticate, check_grant, resolve_model, served_model
 from ai_gateway.policy.snapshot import ClientPolicy, Snapshot
@@ -50,6 +52,7 @@ class Pipeline:
         sink: Callable[[RequestRecord], None],
         gate: Gate,
         admitter: Admitter,
+        converser: Converser,
         trace_ratio: float | None = None,
     ) -> None:
         """`trace_ratio`: of new traces, how many are sampled; None: requests are not traced."""
@@ -61,6 +64,7 @@ class Pipeline:
         self._sink = sink
         self._gate = gate
         self._admitter = admitter
+        self._converser = converser
         self._trace_ratio = trace_ratio
 
     def open(self, call: Call) -> Entry:
@@ -121,14 +125,19 @@ class Pipeline:
         client = self.enter(call, entry)
         body = await caller.read_body()
         upstream = upstream_of(client)
-        exchange = read(call, body, upstream.provider, partial(served_model, client))
+        reader = self._converser.reader(call, client, body) if client.runs_tools else None
+        reader = reader or partial(read, call, body)
+        exchange = reader(upstream.provider, partial(served_model, client))
         entry.record.model_asked, entry.record.streaming = exchange.model, exchange.streaming
         model = resolve_model(client, exchange.model, required=call.endpoint.job in _NEEDS_MODEL)
         check_input(exchange, client.settings.max_input_tokens)
-        order = self._admitter.admit(call, entry, client, exchange, target_of(upstream, model))
+        order = self._admitter.admit(call, entry, client, exchange, reader, target_of(upstream, model))
         found = await self._asker.ask(order)
         if found is None:
             await answer_locally(call, caller, entry, exchange)
+            return
+        if isinstance(exchange, RoundExchange):
+            await self._converser.converse(order, exchange, caller, found)
             return
         opened, target = found
         try:

@@ -79,9 +79,11 @@ def admit(
     entry = Entry(record, started_s=0.0, sink=lambda _: None)
     asked = {"model": "cheap", "messages": [], "input": "", **body}
     assert client.upstream is not None
-    exchange = read(call, json.dumps(asked).encode(), client.upstream.provider, partial(served_model, client))
+    reader = partial(read, call, json.dumps(asked).encode())
+    exchange = reader(client.upstream.provider, partial(served_model, client))
     admitter = Admitter(limiter, Book(), block_unpriced=block, clock=Clock(lambda: 0.0, lambda: NOW))
-    return admitter.admit(call, entry, client, exchange, target_of(client.upstream, str(asked["model"])))
+    main = target_of(client.upstream, str(asked["model"]))
+    return admitter.admit(call, entry, client, exchange, reader, main)
 
 
 @pytest.fixture

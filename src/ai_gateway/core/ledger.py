@@ -113,6 +113,10 @@ class Entry:
         """It came to nothing; what it used counts all the same."""
         self._close_attempt(now_s, error.code or error.kind)
 
+    def end_round(self, now_s: float) -> None:
+        """It served, and the provider is asked again: with what the model's tools have brought."""
+        self._close_attempt(now_s, None)
+
     def fail(self, error: GatewayError) -> None:
         """The caller got this error, or would have."""
         self.record.status = error.status

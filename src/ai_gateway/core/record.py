@@ -17,6 +17,8 @@ class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     backend: str = ""
     """The name of the extra backend; empty: the client's main one."""
     model: str
+    round: int = 1
+    """Counted up each time that the gateway's tools have run."""
     started_ms: float = 0.0
     """After the request's start."""
     latency_ms: float = 0.0
@@ -83,7 +85,7 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     attempts: int = 0
     """Upstream calls made."""
     attempt_log: str | None = None
-    """JSON of a list of `Attempt`, where one call was not enough."""
+    """JSON of a list of `Attempt`, where there was more than one call."""
     tool_log: str | None = None
     """JSON of a list of `core.server_tools.ToolRun`, where the gateway ran tools."""
     key_tail: str | None = None

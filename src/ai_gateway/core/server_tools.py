@@ -7,9 +7,9 @@ from typing import Protocol
 
 import msgspec
 
-from ai_gateway.core.chat import ResultPart
+from ai_gateway.core.chat import ResultPart, Text
 
-__all__ = ["RunError", "ServerTool", "ToolBox", "ToolOutcome", "ToolRun", "runs_of"]
+__all__ = ["NoTools", "RunError", "ServerTool", "ToolBox", "ToolOutcome", "ToolRun", "runs_of"]
 
 
 class RunError:
@@ -75,6 +75,16 @@ class ToolBox(Protocol):
         """Run a tool with the model's arguments (JSON, perhaps broken). Bounded in time and in what it
         brings back; every failure is an outcome. Cancelling it cancels the tool."""
         ...
+
+
+class NoTools:
+    """A tool box with nothing in it."""
+
+    def offered(self, wanted: Sequence[str]) -> Mapping[str, ServerTool]:
+        return {}
+
+    async def run(self, name: str, arguments: str) -> ToolOutcome:
+        return ToolOutcome(parts=(Text("There are no tools."),), error=RunError.UNKNOWN)
 
 
 _runs = msgspec.json.Decoder(list[ToolRun])

@@ -20,7 +20,7 @@ from ai_gateway.dialects.translation import Moment, Translation
 from ai_gateway.errors import BadRequest, NotFound
 from ai_gateway.providers import Provider
 
-__all__ = ["open_exchange"]
+__all__ = ["dialect_for", "open_exchange"]
 
 _RESPONSES_ONLY = re.compile(
     r"(gpt-[0-9.]+-)?codex|gpt-[0-9.]+-codex|codex-|gpt-5(\.[0-9]+)?-pro|o[13]-pro|.*-deep-research|"
@@ -101,6 +101,16 @@ def _caller(endpoint: Endpoint) -> Dialect:
         return completions.DIALECT
     assert endpoint.dialect is not None
     return DIALECTS[endpoint.dialect]
+
+
+def dialect_for(endpoint: Endpoint, provider: Provider, request: ChatRequest, model: str) -> DialectName:
+    """The dialect to ask a provider in where the request is translated in any case: the caller's own where
+    it can be."""
+    own = endpoint.dialect
+    if own in provider.dialects and not (own is DialectName.OPENAI_CHAT and _responses_only(provider, model)):
+        assert own is not None
+        return own
+    return _target(provider, request, model)
 
 
 def _target(provider: Provider, request: ChatRequest, model: str) -> DialectName:

@@ -29,7 +29,7 @@ from ai_gateway.dialects.relay_stream import Reply
 from ai_gateway.dialects.tool_names import ToolNames
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamProtocolError
 
-__all__ = ["Meter", "TranslatedStream", "renamed"]
+__all__ = ["Meter", "TranslatedStream", "is_answer", "renamed"]
 
 
 def renamed(events: list[Event], names: ToolNames) -> list[Event]:
@@ -172,9 +172,13 @@ class TranslatedStream(Meter):
             return b""
         out = self._encoded(events)
         if self.failure is None and not self.done:
-            out += self._encoder.finish()
+            out += self._last()
             self.done = True
         return out
+
+    def _last(self) -> bytes:
+        """What the caller's dialect owes at the end."""
+        return self._encoder.finish()
 
     def _encoded(self, events: Iterable[Event]) -> bytes:
         out = []
@@ -187,12 +191,12 @@ class TranslatedStream(Meter):
                 break
             if self._bound is None:
                 self.see(event)
-            if not self.content:
-                self.content = _answers(event)
-            out.append(self._write(event))
+            out.append(self._take(event))
         return b"".join(out)
 
-    def _write(self, event: Event) -> bytes:
+    def _take(self, event: Event) -> bytes:
+        if not self.content:
+            self.content = is_answer(event)
         if not (self._several or isinstance(event, Start | UsageReport | Failed)) and event.choice:
             return b""
         if self._names and isinstance(event, ToolCallStart):
@@ -213,12 +217,12 @@ class TranslatedStream(Meter):
     def _cut(self, bound: Bound) -> bytes:
         """End the answer for want of tokens."""
         self.usage = cut_usage(self.usage, input_tokens=bound.input_tokens, output_bytes=self.output_bytes)
-        self.done = self.cut_short = self.content = True
+        self.done = self.cut_short = True
         events: list[Event] = [*self._open.ends(), UsageReport(self.usage)]
-        return b"".join(map(self._write, events)) + self._encoder.finish()
+        return b"".join(map(self._take, events)) + self._last()
 
 
-def _answers(event: Event) -> bool:
+def is_answer(event: Event) -> bool:
     """Whether a caller takes it for an answer, or its end."""
     match event:
         case Start() | UsageReport() | Failed():

@@ -24,6 +24,7 @@ class Reservation:
     __slots__ = (
         "_account",
         "_at_s",
+        "_held_input",
         "_limits",
         "_month",
         "_open",
@@ -43,6 +44,7 @@ class Reservation:
         self._want = want
         self._today, self._month = account.today, account.month
         self._at_s = at_s
+        self._held_input = want.input_tokens
         self._usd = want.input_usd + allowance * want.output_usd
         self._open = True
         self.day = account.day.name
@@ -71,6 +73,27 @@ class Reservation:
         self._hold_usd(more * self._want.output_usd)
         return True
 
+    def another(self, input_tokens: int) -> bool:
+        """Reserve one more upstream call of the same request, of so many input tokens; False where they, or
+        the first token of an answer, are more than is left."""
+        limits, want = self._limits, self._want
+        if not self._open or not limits.counts_tokens:
+            return self._open
+        input_usd = want.input_usd / want.input_tokens * input_tokens if want.input_tokens else 0.0
+        room = output_room(limits, self._today, self._month, want.output_usd, input_usd)
+        if room < want.least_output or (
+            limits.input_tokens and self._today.all_input + input_tokens > limits.input_tokens
+        ):
+            return False
+        more = int(min(room, want.asked))
+        self.capped = more < want.asked
+        self.allowance += more
+        self._held_input += input_tokens
+        self._today.held_input += input_tokens
+        self._today.held_output += more
+        self._hold_usd(input_usd + more * want.output_usd)
+        return True
+
     def settle(self, *, input_tokens: int, output_tokens: int, usd: float | None) -> None:
         """The real figures; `usd` None where no price is known."""
         if not self._open:
@@ -96,7 +119,7 @@ class Reservation:
         self._open = False
         self._account.in_flight -= 1
         today = self._today
-        today.held_input -= self._want.input_tokens
+        today.held_input -= self._held_input
         today.held_output -= self.allowance
         if self._usd:
             self._hold_usd(-self._usd)

@@ -54,6 +54,8 @@ class ClientPolicy(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     limits: Limits = NO_LIMITS
     fallbacks: tuple[Target, ...] = ()
     """Where requests go when the main backend fails, in order."""
+    runs_tools: bool = False
+    """Gateway tool mode."""
 
     @classmethod
     def of(cls, client: Client) -> ClientPolicy:
@@ -71,6 +73,7 @@ class ClientPolicy(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             expires_at_s=_seconds(settings.expires_at),
             limits=Limits.of(settings),
             fallbacks=fallback_targets(settings.fallback_models, upstream, extras),
+            runs_tools=settings.tool_mode == "gateway",
         )
 
 

@@ -210,3 +210,33 @@ def test_accounts_of_deleted_clients_go_once_their_requests_have_ended() -> None
     limiter.keep(frozenset({"here"}))
     assert limiter.in_flight == 1
     assert limiter.account("gone", NOON).today.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "want", "input_tokens", "fits"),
+    [
+        (Limits(), {}, 10**6, True),
+        (Limits(input_tokens=1000), {"input_tokens": 400, "output_tokens": 1}, 500, True),
+        (Limits(input_tokens=1000), {"input_tokens": 400, "output_tokens": 1}, 601, False),
+        (Limits(output_tokens=100), {"output_tokens": 60}, 5, True),
+        (Limits(output_tokens=60), {"output_tokens": 60}, 5, False),
+        (Limits(usd_day=1.0), {"input_tokens": 10, "input_usd": 0.5, "output_tokens": 0}, 9, True),
+        (Limits(usd_day=1.0), {"input_tokens": 10, "input_usd": 0.5, "output_tokens": 0}, 11, False),
+    ],
+)
+def test_a_further_call_of_the_same_request(
+    limits: Limits, want: dict[str, float], input_tokens: int, fits: bool
+) -> None:
+    made = account()
+    got = admit(made, limits, **want)
+    before = (got.allowance, made.today.held_input, made.today.held_usd)
+    assert got.another(input_tokens) is fits
+    if not fits:
+        assert (got.allowance, made.today.held_input, made.today.held_usd) == before
+    elif limits.output_tokens:
+        assert (got.allowance, got.capped) == (100, True)
+    got.settle(input_tokens=7, output_tokens=3, usd=0.1)
+    today = made.today
+    assert (today.held_input, today.held_output, round(today.held_usd, 9)) == (0, 0, 0.0)
+    assert (today.requests, today.input_tokens, today.output_tokens) == (1, 7, 3)
+    assert not got.another(1), "a request that is over asks nobody"

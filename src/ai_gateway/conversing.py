@@ -1,0 +1,253 @@
+"""Gateway tool mode: calls of the gateway's own tools are run, and the model is asked on until it answers.
+
+To the caller it is one answer, to its limits and its log row one request of several upstream calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from ai_gateway.answering import (
+    Call,
+    Caller,
+    Opened,
+    answer_headers,
+    deliver,
+    end_stream,
+    pass_stream,
+)
+from ai_gateway.asking import Asker, Order, Reader, check_plain, moment_of
+from ai_gateway.core.chat import ToolCall, ToolResult
+from ai_gateway.core.events import FinishReason
+from ai_gateway.core.ledger import Entry
+from ai_gateway.core.server_tools import RunError, ServerTool, ToolBox, ToolOutcome, ToolRun
+from ai_gateway.dialects.tool_conversation import Conversation, RoundExchange, takes_tools
+from ai_gateway.errors import GatewayError, ToolLoop
+from ai_gateway.policy.kept_turns import KeptTurn, KeptTurns, restored
+from ai_gateway.policy.snapshot import ClientPolicy
+from ai_gateway.policy.targets import Target
+
+__all__ = ["Converser"]
+
+RUNS_AT_ONCE = 8
+"""Of one answer's calls; the others wait."""
+MAX_NAME_CHARS = 64
+"""Of a tool in the log: models make names up."""
+
+_CANCELLED = ToolOutcome(parts=(), error=RunError.CANCELLED)
+_encode = msgspec.json.Encoder().encode
+
+
+class Converser:
+    """Carries on conversations in which the gateway runs tools."""
+
+    def __init__(self, asker: Asker, toolbox: ToolBox, *, max_rounds: int) -> None:
+        """`max_rounds`: how often tools are run for one request, at most."""
+        self._asker = asker
+        self._toolbox = toolbox
+        self._max_rounds = max_rounds
+        self._turns = KeptTurns()
+
+    def reader(self, call: Call, client: ClientPolicy, body: bytes) -> Reader | None:
+        """Reads the request as the first round of a conversation; None where the client has no tool to offer,
+        or the endpoint takes none.
+
+        Raises: BadRequest.
+        """
+        if not takes_tools(call.endpoint):
+            return None
+        tools = self._toolbox.offered(client.settings.server_tools)
+        if not tools:
+            return None
+        return self._opened(call, client, body, tools).exchange
+
+    def _opened(
+        self, call: Call, client: ClientPolicy, body: bytes, tools: Mapping[str, ServerTool]
+    ) -> Conversation:
+        check_plain(call)
+        find = partial(self._turns.find, client.id, now_s=time.monotonic())
+        return Conversation(
+            call.endpoint,
+            body,
+            call.asked,
+            moment_of(call),
+            tools=tools,
+            restore=partial(restored, find=find),
+        )
+
+    async def converse(
+        self, order: Order, exchange: RoundExchange, caller: Caller, found: tuple[Opened, Target]
+    ) -> None:
+        """Deliver an answer that has begun, over as many rounds as it takes. Raises: GatewayError."""
+        conversation = exchange.conversation
+        runs: list[ToolRun] = []
+        while True:
+            opened, target = found
+            try:
+                over = await self._deliver_round(order, exchange, caller, opened, target)
+            finally:
+                opened.response.close()
+            if over:
+                return
+            results = await self._run_all(order, conversation, runs)
+            reason: FinishReason | None = None
+            if conversation.round.asks_caller:
+                self._keep(order.client, conversation, results)
+            else:
+                conversation.ask_on(results, last=conversation.rounds + 1 >= self._max_rounds)
+                reason = _reserve(order, conversation)
+            if conversation.round.asks_caller or reason is not None:
+                await _end(order, exchange, caller, opened, reason)
+                return
+            order, exchange = _next(order, conversation, target)
+            try:
+                again = await self._asker.ask(order)
+            except GatewayError as error:
+                await _fail(order, exchange, caller, error)
+                return
+            assert again is not None, "a conversation is always answered by a provider"
+            found = again
+
+    async def _deliver_round(
+        self, order: Order, exchange: RoundExchange, caller: Caller, opened: Opened, target: Target
+    ) -> bool:
+        """Pass on what a round says. True where the answer is over. Raises: ToolLoop."""
+        call, entry, watcher = order.call, order.entry, opened.watcher
+        current = exchange.conversation.round
+        if watcher is None:
+            if not current.calls:
+                await _deliver_whole(call, caller, entry, opened)
+                return True
+            out = opened.body
+        else:
+            headers = [] if caller.started else answer_headers(call, entry, list(opened.headers))
+            out, failure = await pass_stream(caller, entry, opened, watcher, headers)
+            if failure is not None or not current.calls:
+                broke = await end_stream(caller, entry, opened, watcher, headers, out, failure)
+                if broke is not None and broke is not opened.fault:
+                    self._asker.note_break(target, broke)
+                return True
+            await opened.response.drain()
+        if exchange.conversation.rounds >= self._max_rounds:
+            await _fail(order, exchange, caller, _too_many(self._max_rounds))
+            return True
+        entry.end_round(time.perf_counter())
+        if out:
+            if not caller.started:
+                await caller.start(opened.response.status, answer_headers(call, entry, list(opened.headers)))
+            entry.keep(out)
+            await caller.write(out)
+        return False
+
+    async def _run_all(
+        self, order: Order, conversation: Conversation, runs: list[ToolRun]
+    ) -> list[ToolResult]:
+        """Run a round's calls side by side. Cancelled with the request; never fails."""
+        gate = asyncio.Semaphore(RUNS_AT_ONCE)
+
+        async def run(call: ToolCall) -> ToolResult:
+            async with gate:
+                started_s, outcome = time.perf_counter(), _CANCELLED
+                try:
+                    outcome = await self._toolbox.run(call.name, call.arguments)
+                finally:
+                    runs.append(_run_of(order, conversation, call, started_s, outcome))
+            return ToolResult(
+                call_id=call.id,
+                content=outcome.parts,
+                name=call.name,
+                is_error=True if outcome.error else None,
+            )
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(run(call)) for call in conversation.round.calls]
+        finally:  # also where the caller hangs up: its row says what ran
+            order.entry.record.tool_log = _encode(runs).decode()
+        return [task.result() for task in tasks]
+
+    def _keep(self, client: ClientPolicy, conversation: Conversation, results: Sequence[ToolResult]) -> None:
+        """For the request in which the caller answers its own calls."""
+        turn = KeptTurn(
+            messages=conversation.turn(),
+            results=tuple(results),
+            own_ids=frozenset(call.id for call in conversation.round.own_calls),
+        )
+        self._turns.keep(client.id, turn, time.monotonic())
+
+
+def _run_of(
+    order: Order, conversation: Conversation, call: ToolCall, started_s: float, outcome: ToolOutcome
+) -> ToolRun:
+    tool = conversation.tools.get(call.name)
+    return ToolRun(
+        name=call.name[:MAX_NAME_CHARS],
+        source=tool.source if tool is not None else "",
+        round=order.round,
+        started_ms=round((started_s - order.call.started_s) * 1000, 3),
+        duration_ms=round((time.perf_counter() - started_s) * 1000, 3),
+        error=outcome.error,
+    )
+
+
+def _next(order: Order, conversation: Conversation, target: Target) -> tuple[Order, RoundExchange]:
+    """The next round, for the provider that has answered so far: signed thoughts are its own."""
+    exchange = conversation.exchange(target.upstream.provider, partial(_same, target))
+    return msgspec.structs.replace(
+        order, exchange=exchange, targets=(target,), round=order.round + 1
+    ), exchange
+
+
+def _same(target: Target, _: str | None) -> str | None:
+    return target.model
+
+
+def _too_many(rounds: int) -> ToolLoop:
+    return ToolLoop(f"the model still calls tools after {rounds} rounds of them (tools.max_iterations)")
+
+
+def _reserve(order: Order, conversation: Conversation) -> FinishReason | None:
+    """Take the next round's share of the client's limits. Returns why there is none."""
+    tokens, cap = conversation.input_estimate(), order.client.settings.max_input_tokens
+    if cap and tokens > cap:
+        return FinishReason.CONTEXT_WINDOW
+    if not order.reservation.another(tokens):
+        return FinishReason.LENGTH
+    order.input_tokens = tokens
+    return None
+
+
+async def _deliver_whole(call: Call, caller: Caller, entry: Entry, opened: Opened) -> None:
+    """An answer that did not come as a stream. A stream that has begun ends with it."""
+    if not caller.started:
+        await deliver(call, caller, entry, opened)
+        return
+    entry.keep(opened.body)
+    entry.settle(time.perf_counter())
+    await caller.end(opened.body)
+
+
+async def _end(
+    order: Order, exchange: RoundExchange, caller: Caller, opened: Opened, reason: FinishReason | None
+) -> None:
+    """The last bytes, after tools have run: the caller's own are next, or there is no room for more."""
+    body = exchange.conversation.end(exchange.context(), reason)
+    await _deliver_whole(
+        order.call, caller, order.entry, msgspec.structs.replace(opened, body=body, watcher=None)
+    )
+
+
+async def _fail(order: Order, exchange: RoundExchange, caller: Caller, error: GatewayError) -> None:
+    """Tell the caller inside its stream. Raises: the `error`, where that has not begun."""
+    if not caller.started:
+        raise error
+    order.entry.fail(error)
+    out = exchange.conversation.encoder(exchange.context()).error_event(error)
+    order.entry.keep(out)
+    order.entry.settle(time.perf_counter())
+    await caller.end(out)

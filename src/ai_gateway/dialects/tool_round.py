@@ -1,0 +1,216 @@
+"""One round of a conversation in which the gateway runs tools: which of the model's words reach the caller.
+
+Calls of the gateway's own tools are kept back, all else goes on: the caller sees one answer, however many
+rounds it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from ai_gateway.core.answer import collect
+from ai_gateway.core.chat import Message, Part, Role, ToolCall
+from ai_gateway.core.events import (
+    Event,
+    Finish,
+    FinishReason,
+    PartEnd,
+    RefusalDelta,
+    Start,
+    TextDelta,
+    ThinkingDelta,
+    ThinkingEnd,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    UsageReport,
+)
+from ai_gateway.core.usage import Usage
+
+__all__ = ["Round", "added"]
+
+_CUT = frozenset(
+    {
+        FinishReason.LENGTH,
+        FinishReason.CONTEXT_WINDOW,
+        FinishReason.CONTENT_FILTER,
+        FinishReason.REFUSAL,
+    }
+)
+"""The model was stopped: a call before that may be half a call, and nothing is run."""
+
+
+class Round:
+    """What one answer of a provider says, sorted."""
+
+    def __init__(
+        self,
+        own_tools: Collection[str],
+        *,
+        used: Usage | None,
+        whole_text: bool,
+        separator: tuple[Event, ...],
+    ) -> None:
+        """`own_tools` are the caller's. `used` is what earlier rounds have used; `whole_text` keeps text back
+        until it is known to be the answer's; `separator` comes before the first text."""
+        self._own_tools = own_tools
+        self._used = used
+        self._whole_text = whole_text
+        self._separator = separator
+        self._said: list[Event] = []
+        self._thought: ThinkingEnd | None = None
+        """Ended, with its signature: what follows decides whether the caller gets that."""
+        self._thinks = False
+        """Thoughts have gone to the caller that are not ended."""
+        self._kept_text: list[Event] = []
+        self._shown: dict[int, int] = {}
+        """The caller's calls: the provider's index, and the caller's."""
+        self._hidden: set[int] = set()
+        self._usage: Usage | None = None
+        self.finish: Finish | None = None
+        self.spoke = False
+        """Text has gone to the caller."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """Of this round and those before."""
+        return added(self._used, self._usage)
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """Those that are the gateway's to run; none where the model was stopped in the middle."""
+        if not self._hidden or (self.finish is not None and self.finish.reason in _CUT):
+            return ()
+        return tuple(
+            part for part in self.parts if isinstance(part, ToolCall) and part.name not in self._own_tools
+        )
+
+    @property
+    def own_calls(self) -> tuple[ToolCall, ...]:
+        """Those that are the caller's to run."""
+        return tuple(
+            part for part in self.parts if isinstance(part, ToolCall) and part.name in self._own_tools
+        )
+
+    @property
+    def asks_caller(self) -> bool:
+        return bool(self._shown)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All that the model said."""
+        choices = collect(self._said).choices
+        return choices[0].parts if choices else ()
+
+    @property
+    def message(self) -> Message:
+        return Message(role=Role.ASSISTANT, parts=self.parts)
+
+    def take(self, event: Event) -> list[Event]:
+        """What the caller gets of an event."""
+        match event:
+            case Start():
+                return [event]
+            case UsageReport(usage):
+                self._usage = usage
+                total = self.usage
+                assert total is not None
+                return [UsageReport(total)]
+            case _ if getattr(event, "choice", 0):
+                return []  # one answer was asked for
+            case _:
+                pass
+        self._said.append(event)
+        match event:
+            case Finish():
+                self.finish = event
+                return []
+            case ThinkingEnd():
+                thinks = self._thinks and self._thought is None
+                shown = self._settled(hidden=False)
+                self._thought, self._thinks = event, thinks
+                return shown
+            case ToolCallStart() | ToolCallDelta() | ToolCallEnd():
+                return self._call(event)
+            case TextDelta() | PartEnd() if self._whole_text:
+                self._kept_text.append(event)
+                return []
+            case TextDelta() | RefusalDelta():
+                return [*self._settled(hidden=False), *self._speak(event)]
+            case _:
+                shown = [*self._settled(hidden=False), event]
+                self._thinks = isinstance(event, ThinkingDelta)
+                return shown
+
+    def conclude(self, reason: FinishReason | None = None) -> list[Event]:
+        """What the caller gets at the end of the whole answer. `reason`: why it ends although the model
+        would go on."""
+        events = self._settled(hidden=False)
+        for event in self._kept_text:
+            events += self._speak(event) if isinstance(event, TextDelta) else [event]
+        finish = self.finish
+        if reason is not None:
+            finish = Finish(reason=reason)
+        elif finish is not None and finish.reason is FinishReason.TOOL_CALLS and not self._shown:
+            finish = Finish(reason=FinishReason.STOP)
+        if finish is not None:
+            events.append(finish)
+        return events
+
+    def goes_on(self) -> list[Event]:
+        """What the caller gets where another round follows."""
+        self._kept_text = []
+        return self._settled(hidden=True)
+
+    def _speak(self, event: TextDelta | RefusalDelta) -> list[Event]:
+        if self.spoke or not event.text:
+            return [event]
+        self.spoke = True
+        return [*self._separator, event]
+
+    def _call(self, event: ToolCallStart | ToolCallDelta | ToolCallEnd) -> list[Event]:
+        if isinstance(event, ToolCallStart):
+            if event.name not in self._own_tools:
+                self._hidden.add(event.index)
+                return self._settled(hidden=True)
+            self._shown[event.index] = len(self._shown)
+        index = self._shown.get(event.index)
+        if index is None:
+            return []
+        return [*self._settled(hidden=False), msgspec.structs.replace(event, index=index)]
+
+    def _settled(self, *, hidden: bool) -> list[Event]:
+        """The end of the thoughts so far. Signed thoughts must come back with what they led to: where that is
+        `hidden` from the caller, it does not get the signature."""
+        end, self._thought = self._thought, None
+        thinks, self._thinks = self._thinks, False
+        if end is None:
+            return []
+        if not hidden:
+            return [end]
+        return [ThinkingEnd()] if thinks else []
+
+
+_SUMS = tuple(
+    name
+    for name in Usage.__struct_fields__
+    if name not in ("tier", "others", "reported_usd", "estimated", "raw")
+)
+
+
+def added(first: Usage | None, second: Usage | None) -> Usage | None:
+    """The sum of two rounds' usage; `raw` is the second's."""
+    if first is None or second is None:
+        return second or first
+    sums = {name: getattr(first, name) + getattr(second, name) for name in _SUMS}
+    told = [usage.reported_usd for usage in (first, second) if usage.reported_usd is not None]
+    return Usage(
+        **sums,
+        tier=second.tier,
+        others=first.others + second.others,
+        reported_usd=sum(told) if told else None,
+        estimated=first.estimated or second.estimated,
+        raw=second.raw,
+    )
