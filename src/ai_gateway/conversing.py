@@ -22,13 +22,13 @@ from ai_gateway.answering import (
     pass_stream,
 )
 from ai_gateway.asking import Asker, Order, Reader, check_plain, moment_of
-from ai_gateway.core.chat import ToolCall, ToolResult
+from ai_gateway.core.chat import ChatRequest, ToolCall, ToolResult
 from ai_gateway.core.events import FinishReason
 from ai_gateway.core.ledger import Entry
 from ai_gateway.core.server_tools import RunError, ServerTool, ToolBox, ToolOutcome, ToolRun
 from ai_gateway.dialects.tool_conversation import Conversation, RoundExchange, takes_tools
 from ai_gateway.errors import GatewayError, ToolLoop
-from ai_gateway.policy.kept_turns import KeptTurn, KeptTurns, restored
+from ai_gateway.policy.kept_turns import KeptResponse, KeptTurn, KeptTurns, restored, resumed
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
 
@@ -70,14 +70,20 @@ class Converser:
         self, call: Call, client: ClientPolicy, body: bytes, tools: Mapping[str, ServerTool]
     ) -> Conversation:
         check_plain(call)
-        find = partial(self._turns.find, client.id, now_s=time.monotonic())
+        now_s = time.monotonic()
+        find = partial(self._turns.find, client.id, now_s=now_s)
+        find_response = partial(self._turns.find_response, client.id, now_s=now_s)
+
+        def restore(request: ChatRequest) -> ChatRequest:
+            return resumed(restored(request, find), find_response)
+
         return Conversation(
             call.endpoint,
             body,
             call.asked,
             moment_of(call),
             tools=tools,
-            restore=partial(restored, find=find),
+            restore=restore,
         )
 
     async def converse(
@@ -121,6 +127,7 @@ class Converser:
         current = exchange.conversation.round
         if watcher is None:
             if not current.calls:
+                self._keep_response(order.client, exchange.conversation)
                 await _deliver_whole(call, caller, entry, opened)
                 return True
             out = opened.body
@@ -128,6 +135,7 @@ class Converser:
             headers = [] if caller.started else answer_headers(call, entry, list(opened.headers))
             out, failure = await pass_stream(caller, entry, opened, watcher, headers)
             if failure is not None or not current.calls:
+                self._keep_response(order.client, exchange.conversation)
                 broke = await end_stream(caller, entry, opened, watcher, headers, out, failure)
                 if broke is not None and broke is not opened.fault:
                     self._asker.note_break(target, broke)
@@ -179,6 +187,16 @@ class Converser:
             own_ids=frozenset(call.id for call in conversation.round.own_calls),
         )
         self._turns.keep(client.id, turn, time.monotonic())
+        self._keep_response(client, conversation, turn.results)
+
+    def _keep_response(
+        self, client: ClientPolicy, conversation: Conversation, results: tuple[ToolResult, ...] = ()
+    ) -> None:
+        """For the request that goes on after this answer by its id."""
+        ids = conversation.response_ids()
+        if ids is not None and (results or ids[0] != ids[1]):
+            response = KeptResponse(id=ids[1], results=results)
+            self._turns.keep_response(client.id, ids[0], response, time.monotonic())
 
 
 def _run_of(

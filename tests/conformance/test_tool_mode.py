@@ -445,3 +445,50 @@ async def test_the_first_round_falls_back_like_any_request(model: Model) -> None
     assert events_of("chat", answer, True).text == TEXT
     assert answer.headers["x-gateway-model"] == "claude-haiku-4-5"
     assert {seen.json["model"] for seen in model.seen[-2:]} == {"claude-haiku-4-5"}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("both", [False, True], ids=["ours", "both"])
+async def test_a_response_is_gone_on_with_by_its_id(model: Model, stream: bool, both: bool) -> None:
+    """The provider keeps the rounds as responses of their own: the last one is what follows."""
+    kind = PROVIDERS["responses"]
+    client = model.plays(kind)
+    calls = (WEATHER, TIME) if both else (WEATHER,)
+    lines = [Said(calls=calls, finish="tool_calls"), SECOND, SECOND]
+
+    async def numbered(seen: Seen, reply: Reply) -> None:
+        number = b"resp_%d" % len(model.seen)
+        said = kind.speak(kind.model, lines.pop(0), kind.streams(seen))
+        if isinstance(said, list):
+            await send(reply, [b"".join(said).replace(b"resp_1", number)])
+        else:
+            await reply.whole(json.dumps(said).encode().replace(b"resp_1", number))
+
+    model.script = numbered
+    try:
+        async with data_path(Tools(get_weather=says("sunny"))) as path:
+            target, body = asking.request("responses", Asked(tools=True), kind.model, stream)
+            body = only_time(body)
+            answer = await path.ask(client, target, body)
+            found = re.search(r'"id": ?"(resp_[0-9])"', answer.body.decode())
+            assert found is not None
+            result = {"type": "function_call_output", "call_id": "call_two", "output": "12:00"}
+            more = [result] if both else [{"role": "user", "content": "And now?"}]
+            await path.ask(client, target, {**body, "previous_response_id": found[1], "input": more})
+    finally:
+        model.script = model._answer
+    last = model.seen[-1].json
+    assert last["previous_response_id"] == ("resp_1" if both else "resp_2")
+    outputs = {item["call_id"]: item["output"] for item in last["input"] if "output" in item}
+    assert outputs == ({"call_one": "sunny", "call_two": "12:00"} if both else {})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("conversation", "conv_1"), ("conversation", {"id": "conv_1"}), ("background", True)]
+)
+async def test_what_cannot_be_answered_in_rounds_is_refused(model: Model, field: str, value: object) -> None:
+    client = model.plays(PROVIDERS["responses"])
+    async with data_path(Tools(get_weather=says("sunny"))) as path:
+        answer = await path.ask(client, "/v1/responses", {"model": "m", "input": "hi", field: value})
+    assert answer.status == 400
+    assert json.loads(answer.body)["error"]["param"] == field

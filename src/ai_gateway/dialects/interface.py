@@ -63,6 +63,8 @@ class AnswerContext(msgspec.Struct, frozen=True, kw_only=True):
     """Hexadecimal, unique to this answer: ids that the provider does not give are made of it."""
     created_s: int
     """Unix time."""
+    same_dialect: bool = False
+    """The provider speaks the caller's dialect: the caller may go on by the provider's own ids."""
 
 
 class StreamDecoder(Protocol):

@@ -82,11 +82,7 @@ class Conversation:
         self.caller: Dialect = DIALECTS[endpoint.dialect]
         self.request = self.caller.parse_request(body, asked)
         """The caller's own."""
-        if (self.request.n or 1) > 1:
-            raise BadRequest(
-                "this client's answers may use the gateway's tools, and come one at a time: leave 'n' at 1",
-                param="n",
-            )
+        _check(self.request)
         self.tools = tools
         self.own_tools = frozenset(tool.name for tool in self.request.tools if isinstance(tool, Tool))
         offered = (_as_tool(tool) for name, tool in tools.items() if name not in self.own_tools)
@@ -99,6 +95,7 @@ class Conversation:
         self._asked_messages = len(self.present.messages)
         self._used: Usage | None = None
         self._spoke = False
+        self._first_id: str | None = None
         self.round = self._round()
         """The latest try at the present one."""
         self._lead: list[Event] = []
@@ -148,6 +145,8 @@ class Conversation:
         parts = self.round.parts
         if self._target is not self.caller.name:
             parts = tuple(_plain(part) for part in parts)
+        if not self.rounds:
+            self._first_id = self.round.id
         self.rounds += 1
         self._used = self.round.usage
         self._spoke = self._spoke or self.round.spoke
@@ -165,6 +164,14 @@ class Conversation:
             ),
             tool_choice=choice,
         )
+
+    def response_ids(self) -> tuple[str, str] | None:
+        """By which the caller, and the provider, know the answer, where the provider keeps it by an id."""
+        last = self.round.id
+        if self._target is not DialectName.OPENAI_RESPONSES or self.caller.name is not self._target:
+            return None
+        first = self._first_id if self.request.stream and self.rounds else last
+        return (first, last) if first and last else None
 
     def turn(self) -> tuple[Message, ...]:
         """All that was said since the caller's request, the present round last."""
@@ -331,6 +338,18 @@ class RoundStream(TranslatedStream):
                 self._conversation.hold(self._held)
             return out
         return self._show(self._round.conclude()) + self._encoder.finish()
+
+
+def _check(request: ChatRequest) -> None:
+    """Raises: BadRequest where the answer cannot be made in rounds."""
+    if (request.n or 1) > 1:
+        raise BadRequest(f"{_WITH_TOOLS}, and come one at a time: leave 'n' at 1", param="n")
+    for name in ("conversation", "background"):
+        if bytes((request.extra or {}).get(name, b"null")) not in (b"null", b"false"):
+            raise BadRequest(f"{_WITH_TOOLS}, which cannot be done with '{name}'", param=name)
+
+
+_WITH_TOOLS = "this client's answers may use the gateway's tools"
 
 
 def _as_tool(tool: ServerTool) -> Tool:

@@ -69,6 +69,8 @@ class Round:
         """The caller's calls: the provider's index, and the caller's."""
         self._hidden: set[int] = set()
         self._usage: Usage | None = None
+        self.id: str | None = None
+        """The provider's, of this round's answer."""
         self.finish: Finish | None = None
         self.spoke = False
         """Text has gone to the caller."""
@@ -111,7 +113,8 @@ class Round:
     def take(self, event: Event) -> list[Event]:
         """What the caller gets of an event."""
         match event:
-            case Start():
+            case Start(id=identifier):
+                self.id = identifier
                 return [event]
             case UsageReport(usage):
                 self._usage = usage

@@ -142,7 +142,12 @@ class Translation:
 
     def _context(self) -> AnswerContext:
         request = msgspec.structs.replace(self._asked, model=self._request.model)
-        return AnswerContext(request=request, id=self._moment.id, created_s=self._moment.created_s)
+        return AnswerContext(
+            request=request,
+            id=self._moment.id,
+            created_s=self._moment.created_s,
+            same_dialect=self._target.name is self._caller.name,
+        )
 
 
 def instructed(request: ChatRequest, settings: Settings) -> ChatRequest:

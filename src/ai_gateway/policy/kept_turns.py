@@ -14,7 +14,16 @@ import msgspec
 
 from ai_gateway.core.chat import ChatRequest, Message, Role, ToolCall, ToolResult
 
-__all__ = ["MAX_BYTES", "MAX_TURN_BYTES", "TTL_S", "KeptTurn", "KeptTurns", "restored"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_TURN_BYTES",
+    "TTL_S",
+    "KeptResponse",
+    "KeptTurn",
+    "KeptTurns",
+    "restored",
+    "resumed",
+]
 
 TTL_S = 3600.0
 """Since it was last asked for."""
@@ -22,6 +31,7 @@ MAX_BYTES = 32 * 1024 * 1024
 """Of all turns together, as JSON; the oldest go first."""
 MAX_TURN_BYTES = 4 * 1024 * 1024
 
+_PREVIOUS = "previous_response_id"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -36,26 +46,43 @@ class KeptTurn(msgspec.Struct, frozen=True, kw_only=True):
     """Of the caller's calls in it."""
 
 
+class KeptResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """What the provider keeps of a turn (the Responses API does, by id), where the caller knows it by the id
+    of its first round."""
+
+    id: str
+    """Of its last round."""
+    results: tuple[ToolResult, ...] = ()
+    """Of the gateway's calls in it, that the provider has not been told yet."""
+
+
 class _Entry(msgspec.Struct):
-    turn: KeptTurn
+    value: KeptTurn | KeptResponse
     size: int
     until_s: float
 
 
 class KeptTurns:
-    """By client and id of a caller's call."""
+    """By client and id: of a caller's call, or of a response."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
         self._bytes = 0
 
     def keep(self, client_id: str, turn: KeptTurn, now_s: float) -> None:
-        size = len(_encode((turn.messages, turn.results)))
-        if size > MAX_TURN_BYTES or not turn.own_ids:
+        if turn.own_ids:
+            self._put((client_id, min(turn.own_ids)), turn, now_s)
+
+    def keep_response(self, client_id: str, told: str, response: KeptResponse, now_s: float) -> None:
+        """`told` is the id that the caller knows."""
+        self._put((client_id, told), response, now_s)
+
+    def _put(self, key: tuple[str, str], value: KeptTurn | KeptResponse, now_s: float) -> None:
+        size = len(_encode(value))
+        if size > MAX_TURN_BYTES:
             return
-        key = (client_id, min(turn.own_ids))
         self._drop(key)
-        self._entries[key] = _Entry(turn, size, now_s + TTL_S)
+        self._entries[key] = _Entry(value, size, now_s + TTL_S)
         self._bytes += size
         while self._entries:
             oldest = next(iter(self._entries))
@@ -65,13 +92,20 @@ class KeptTurns:
 
     def find(self, client_id: str, own_ids: frozenset[str], now_s: float) -> KeptTurn | None:
         """The turn in which the caller was asked for exactly these calls."""
-        key = (client_id, min(own_ids, default=""))
+        found = self._get((client_id, min(own_ids, default="")), now_s)
+        return found if isinstance(found, KeptTurn) and found.own_ids == own_ids else None
+
+    def find_response(self, client_id: str, told: str, now_s: float) -> KeptResponse | None:
+        found = self._get((client_id, told), now_s)
+        return found if isinstance(found, KeptResponse) else None
+
+    def _get(self, key: tuple[str, str], now_s: float) -> KeptTurn | KeptResponse | None:
         entry = self._entries.get(key)
-        if entry is None or entry.until_s <= now_s or entry.turn.own_ids != own_ids:
+        if entry is None or entry.until_s <= now_s:
             return None
         entry.until_s = now_s + TTL_S
         self._entries.move_to_end(key)
-        return entry.turn
+        return entry.value
 
     def _drop(self, key: tuple[str, str]) -> None:
         entry = self._entries.pop(key, None)
@@ -100,6 +134,22 @@ def restored(request: ChatRequest, find: Callable[[frozenset[str]], KeptTurn | N
     if results:
         messages.append(Message(role=Role.USER, parts=results))
     return msgspec.structs.replace(request, messages=tuple(messages)) if changed else request
+
+
+def resumed(request: ChatRequest, find: Callable[[str], KeptResponse | None]) -> ChatRequest:
+    """The request that goes on after an earlier response, with the id by which the provider knows that."""
+    raw = (request.extra or {}).get(_PREVIOUS)
+    if raw is None:
+        return request
+    try:
+        found = find(msgspec.json.decode(raw, type=str))
+    except msgspec.ValidationError:
+        return request  # the provider's to refuse
+    if found is None:
+        return request
+    extra = {**(request.extra or {}), _PREVIOUS: msgspec.Raw(_encode(found.id))}
+    results = (Message(role=Role.USER, parts=found.results),) if found.results else ()
+    return msgspec.structs.replace(request, extra=extra, messages=(*results, *request.messages))
 
 
 def _turn_of(message: Message, find: Callable[[frozenset[str]], KeptTurn | None]) -> KeptTurn | None:

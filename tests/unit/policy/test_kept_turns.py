@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ai_gateway.core.chat import ChatRequest, DialectName, Message, Role, Text, ToolCall, ToolResult
-from ai_gateway.policy.kept_turns import MAX_BYTES, MAX_TURN_BYTES, TTL_S, KeptTurn, KeptTurns, restored
+from ai_gateway.policy.kept_turns import (
+    MAX_BYTES,
+    MAX_TURN_BYTES,
+    TTL_S,
+    KeptResponse,
+    KeptTurn,
+    KeptTurns,
+    restored,
+    resumed,
+)
 
 OURS = ToolCall(id="call_ours", name="get_time", arguments="{}")
 THEIRS = ToolCall(id="call_theirs", name="pay", arguments='{"usd":1}')
@@ -77,3 +88,23 @@ def test_a_request_without_results_yet_gets_the_gateways_own() -> None:
 def test_what_was_never_kept_is_left_alone() -> None:
     asked = request(Message(role=Role.ASSISTANT, parts=(THEIRS,)))
     assert restored(asked, lambda own: None) is asked
+
+
+def test_a_response_is_gone_on_with_by_the_id_of_its_last_round() -> None:
+    turns = KeptTurns()
+    turns.keep_response("cl_a", "resp_1", KeptResponse(id="resp_2", results=(OUR_RESULT,)), 0.0)
+    asked = Message(role=Role.USER, parts=(THEIR_RESULT,))
+    first = msgspec.structs.replace(
+        request(asked),
+        extra={"previous_response_id": msgspec.Raw(b'"resp_1"'), "store": msgspec.Raw(b"true")},
+    )
+    back = resumed(first, lambda told: turns.find_response("cl_a", told, 1.0))
+    assert back.extra == {
+        "previous_response_id": msgspec.Raw(b'"resp_2"'),
+        "store": msgspec.Raw(b"true"),
+    }
+    assert back.messages == (Message(role=Role.USER, parts=(OUR_RESULT,)), asked)
+    assert resumed(first, lambda told: turns.find_response("cl_b", told, 1.0)) is first
+    odd = msgspec.structs.replace(first, extra={"previous_response_id": msgspec.Raw(b"7")})
+    assert resumed(odd, lambda told: turns.find_response("cl_a", told, 1.0)) is odd
+    assert turns.find("cl_a", frozenset({"resp_1"}), 1.0) is None

@@ -42,6 +42,7 @@ class Frame:
         self.id = f"resp_{context.id}"
         self.tag = context.id
         """What ids of items are made of."""
+        self._own_ids = context.same_dialect
         self._request = context.request
         self._created_s = context.created_s
         self._model = context.request.model
@@ -49,6 +50,8 @@ class Frame:
 
     def take(self, start: Start) -> None:
         self._model = start.model or self._model
+        if self._own_ids and start.id:
+            self.id = start.id
 
     def write(
         self,
