@@ -86,6 +86,17 @@ telemetry:
   headers: {{}}                      # sent along: {{Authorization: Bearer ...}}
   service_name: ai-gateway
   sample_ratio: 1.0                # of requests whose caller brings no trace of its own
+
+# What the gateway runs by itself, for clients whose tool_mode is gateway.
+tools:
+  max_iterations: 8                # answers of the model with calls of these tools, in one request
+  timeout_seconds: 30              # for one call
+  max_output_bytes: 65536          # of text that a call brings back
+  max_media_bytes: 5242880         # of images and other files
+  disabled: []                     # tools that nobody gets: [http_get, github__delete_*]
+  http_get:
+    max_bytes: 2097152             # read of a page
+  mcp_servers: {{}}                  # {{time: {{command: uvx, args: [mcp-server-time]}}, docs: {{url: https://...}}}}
 """
 
 

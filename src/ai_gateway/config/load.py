@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails
 from ai_gateway.config.document import Document, Location, read_document
 from ai_gateway.config.environment import PREFIX, env_name, leaves, overrides
 from ai_gateway.config.model import PriceOverride, PriceOverrides, Settings
+from ai_gateway.core.mcp_server import McpServerSettings
 
 __all__ = ["ConfigError", "ConfigMissing", "load_settings", "parse_settings"]
 
@@ -194,6 +196,8 @@ def _names(above: Sequence[str | int]) -> list[str]:
         model = model.model_fields[name].annotation
         if model == PriceOverrides:
             return list(PriceOverride.model_fields)
+        if typing.get_origin(model) is dict and typing.get_args(model)[-1] is McpServerSettings:
+            return list(McpServerSettings.model_fields)
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return []
     return list(model.model_fields)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from ai_gateway.core.mcp_server import McpServerName, McpServerSettings
 from ai_gateway.core.secret import Secret
 
 __all__ = ["PriceOverride", "PriceOverrides", "Settings"]
@@ -200,6 +201,17 @@ def _in_folder(database: DatabaseSettings, info: ValidationInfo) -> DatabaseSett
     return database.model_copy(update={"path": _folder(info) / database.path})
 
 
+def _server_folders(
+    servers: dict[str, McpServerSettings], info: ValidationInfo
+) -> dict[str, McpServerSettings]:
+    """With folders of programs that are relative to the config file's, like every path."""
+    folder = _folder(info)
+    return {
+        name: each.model_copy(update={"cwd": folder / each.cwd}) if each.cwd else each
+        for name, each in servers.items()
+    }
+
+
 Text = Annotated[str, AfterValidator(_text)]
 SecretText = Annotated[Secret, BeforeValidator(_secret)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
@@ -377,6 +389,24 @@ class TelemetrySettings(_Section):
     sample_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
 
 
+class HttpGetSettings(_Section):
+    """`tools.http_get`: the built-in tool."""
+
+    max_bytes: Annotated[int, Field(ge=1024, le=64 * _MIB)] = 2 * _MIB
+
+
+class ToolSettings(_Section):
+    """`tools`: what the gateway runs for clients whose `tool_mode` is `gateway`."""
+
+    max_iterations: Annotated[int, Field(ge=1, le=100)] = 8
+    timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+    max_output_bytes: Annotated[int, Field(ge=1024, le=16 * _MIB)] = 64 * 1024
+    max_media_bytes: Annotated[int, Field(ge=0, le=64 * _MIB)] = 5 * _MIB
+    disabled: list[Text] = []
+    http_get: HttpGetSettings = HttpGetSettings()
+    mcp_servers: Annotated[dict[McpServerName, McpServerSettings], AfterValidator(_server_folders)] = {}
+
+
 class Settings(_Section):
     """All of it. Validate with context `{"folder": PATH}`, to which relative paths are relative."""
 
@@ -395,6 +425,7 @@ class Settings(_Section):
     network: NetworkSettings = NetworkSettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    tools: ToolSettings = ToolSettings()
 
     def with_port(self, port: int) -> Settings:
         """A copy that listens on `port` (1 to 65535)."""

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import socket
+from collections.abc import AsyncIterator
 from urllib.parse import urljoin
 
 import aiohttp
@@ -18,7 +19,7 @@ from ai_gateway.errors import BadRequest
 from ai_gateway.upstream.guard import Forbidden, Guard
 from ai_gateway.upstream.proxies import Proxies
 
-__all__ = ["Fetcher", "GuardedResolver"]
+__all__ = ["Fetcher", "GuardedResolver", "reason_of"]
 
 MAX_BYTES = 20 * 1024 * 1024
 """Of one file; no provider takes more inline."""
@@ -54,24 +55,26 @@ class Fetcher:
             BadRequest: it cannot be had: a private address, an error, too long, too slow.
         """
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                found, body = await self._get(url)
-        except Forbidden as error:
-            raise _refused(url, str(error)) from error
+            async with asyncio.timeout(TIMEOUT_S), self.opened(url) as response:
+                if response.status != 200:
+                    raise Forbidden(f"its server answered with status {response.status}")
+                found, body = response.headers.get("content-type", ""), await _read(response)
         except TimeoutError as error:
             raise _refused(url, f"it did not arrive within {TIMEOUT_S:g} seconds") from error
-        except aiohttp.ClientConnectorError as error:
-            reason = error.os_error if isinstance(error.os_error, Forbidden) else "no connection"
-            raise _refused(url, str(reason)) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _refused(url, "no connection, or an answer that is not valid HTTP") from error
+        except (Forbidden, aiohttp.ClientError, OSError, ValueError) as error:
+            raise _refused(url, reason_of(error)) from error
         return Data(media_type=_media_type(found, media_type, body), data=base64.b64encode(body).decode())
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
 
-    async def _get(self, url: str) -> tuple[str, bytes]:
+    @contextlib.asynccontextmanager
+    async def opened(self, url: str, *, accept: str = "*/*") -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer of the server at `url`, whatever its status, after redirects, each of which is checked.
+
+        Raises: Forbidden, aiohttp.ClientError, OSError, ValueError; `reason_of` has the words for them.
+        """
         session = self._opened()
         for _ in range(MAX_REDIRECTS + 1):
             address = URL(url)
@@ -81,13 +84,13 @@ class Fetcher:
             proxy = self._proxies.of(url) if self._proxies else None
             if proxy is not None and address.host is not None:
                 await self._check_name(address.host)
-            async with session.get(address, allow_redirects=False, proxy=proxy) as response:
+            headers = {"Accept": accept}
+            async with session.get(address, allow_redirects=False, proxy=proxy, headers=headers) as response:
                 if response.status in _REDIRECTS and "location" in response.headers:
                     url = urljoin(url, response.headers["location"])
                     continue
-                if response.status != 200:
-                    raise Forbidden(f"its server answered with status {response.status}")
-                return response.headers.get("content-type", ""), await _read(response)
+                yield response
+                return
         raise Forbidden(f"it redirects more than {MAX_REDIRECTS} times")
 
     async def _check_name(self, host: str) -> None:
@@ -105,7 +108,7 @@ class Fetcher:
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "ai-gateway", "Accept": "*/*"},
+                headers={"User-Agent": "ai-gateway"},
                 trust_env=False,
             )
         return self._session
@@ -130,6 +133,15 @@ class GuardedResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self.inner.close()
+
+
+def reason_of(error: Exception) -> str:
+    """Why a file could not be had, for whoever asked for it."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return str(error.os_error) if isinstance(error.os_error, Forbidden) else "no connection"
+    if isinstance(error, Forbidden):
+        return str(error)
+    return "no connection, or an answer that is not valid HTTP"
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
