@@ -41,40 +41,51 @@ def run(command: Sequence[str], folder: Path) -> str:
     return done.stdout
 
 
-def of_pip(lock: Path, run: Run = run) -> list[str]:
-    """Finds in a lock file of pip's. Raises: NotAudited."""
+def of_pip(lock: Path, run: Run = run) -> tuple[list[str], list[str]]:
+    """Finds in a lock file of pip's, and which packages the database did not know: a mirror that has no such
+    database answers that for every package. Raises: NotAudited.
+    """
     tool = shutil.which("pip-audit")
     if tool is None:
         raise NotAudited("pip-audit is not installed (pipx install pip-audit)")
     options = ["--require-hashes", "--disable-pip", "--progress-spinner", "off", "--format", "json"]
     report = _json(run([tool, *options, "--requirement", str(lock)], lock.parent))
-    return [
+    packages = report.get("dependencies", [])
+    finds = [
         f"{package['name']} {package['version']}: {found['id']}, fixed in {_versions(found)}"
-        for package in report.get("dependencies", ())
+        for package in packages
         for found in package.get("vulns", ())
     ]
+    unknown = [package["name"] for package in packages if "skip_reason" in package]
+    if not unknown:
+        return finds, []
+    named = f"{', '.join(unknown[:3])}{' …' if len(unknown) > 3 else ''}"
+    return finds, [f"the database does not know {len(unknown)} of {len(packages)} packages: {named}"]
 
 
-def of_npm(lock: Path, run: Run = run) -> list[str]:
-    """Finds in a lock file of npm's. Raises: NotAudited."""
+def of_npm(lock: Path, run: Run = run) -> tuple[list[str], list[str]]:
+    """Finds in a lock file of npm's; it audits all or nothing. Raises: NotAudited."""
     report = _json(run([*_npm(), "audit", "--package-lock-only", "--json"], lock.parent))
     if "vulnerabilities" not in report:
         reason = report.get("message") or report.get("error") or "an answer without a report"
         raise NotAudited(f"npm audit: {reason}")
-    return [f"{name}: {found.get('severity')}" for name, found in report["vulnerabilities"].items()]
+    return [f"{name}: {found.get('severity')}" for name, found in report["vulnerabilities"].items()], []
 
 
 def audit(root: Path, run: Run = run) -> tuple[list[str], list[str]]:
     """What was found, and what was not audited, both by file."""
-    finds, gaps = [], []
+    finds: list[str] = []
+    gaps: list[str] = []
     locks = [(lock, of_pip) for lock in sorted((root / "requirements").glob("*.txt"))]
     locks += [(lock, of_npm) for lock in sorted(root.glob("**/package-lock.json")) if _is_ours(lock)]
     for lock, tool in locks:
         name = lock.relative_to(root)
         try:
-            finds += [f"{name}: {found}" for found in tool(lock, run)]
+            found, missed = tool(lock, run)
         except NotAudited as error:
-            gaps.append(f"{name}: not audited: {error}")
+            found, missed = [], [str(error)]
+        finds += [f"{name}: {each}" for each in found]
+        gaps += [f"{name}: not audited: {each}" for each in missed]
     return finds, gaps
 
 

@@ -62,6 +62,15 @@ def test_without_a_network_nothing_is_claimed(root: Path, pip: object, npm: obje
     assert [gap.partition(":")[0] for gap in gaps] == ["requirements/run.txt", "web/package-lock.json"]
 
 
+def test_packages_that_the_database_does_not_know_are_not_audited(root: Path) -> None:
+    unknown = [{"name": f"p{n}", "skip_reason": "Dependency not found"} for n in range(4)]
+    finds, gaps = audit.audit(root, saying({"dependencies": [*PIP["dependencies"], *unknown]}, NPM))
+    assert len(finds) == 3
+    assert gaps == [
+        "requirements/run.txt: not audited: the database does not know 4 of 7 packages: p0, p1, p2 …"
+    ]
+
+
 def test_only_strict_fails_for_what_was_not_audited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "audit", lambda _: ([], ["x: not audited"]))
     assert (audit.main([]), audit.main(["--strict"])) == (0, 1)
