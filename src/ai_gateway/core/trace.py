@@ -17,6 +17,8 @@ _NO_SPAN = "0" * 16
 _MASK = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15
 """Any odd number: its multiples differ in all 64 bits."""
+_TOOLS = 1 << 32
+"""From here on numbers are those of tool calls."""
 
 
 class TraceContext(msgspec.Struct, frozen=True):
@@ -32,6 +34,10 @@ class TraceContext(msgspec.Struct, frozen=True):
     def attempt_id(self, number: int) -> str:
         """The span of the request's upstream call, counted from 1."""
         return f"{int(self.span_id, 16) ^ (number * _STEP & _MASK):016x}"
+
+    def tool_id(self, number: int) -> str:
+        """The span of a tool that the gateway has run for the request, counted from 1."""
+        return self.attempt_id(_TOOLS + number)
 
     def traceparent(self, number: int) -> str:
         """The header of that call."""

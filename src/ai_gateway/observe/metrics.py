@@ -67,6 +67,15 @@ METRICS: tuple[Definition, ...] = (
         ("client", "provider"),
         "Calls that a provider failed.",
     ),
+    Definition(
+        "ai_gateway_tool_calls_total",
+        "counter",
+        ("tool", "source", "outcome"),
+        "Runs of the gateway's own tools.",
+    ),
+    Definition(
+        "ai_gateway_tool_call_duration_seconds", "histogram", ("tool",), "Runs of the gateway's own tools."
+    ),
     Definition("ai_gateway_circuit_open", "gauge", ("provider",), "Circuits that are open."),
     Definition(
         "ai_gateway_limit_rejections_total", "counter", ("client", "reason"), "Requests over a limit."
@@ -164,6 +173,7 @@ def _values(sums: Sums, now: Readings) -> dict[str, Values]:
         "ai_gateway_upstream_errors_total": (
             ((names[client], provider), count) for (client, provider), count in sums.upstream_errors.items()
         ),
+        "ai_gateway_tool_calls_total": sums.tool_calls.items(),
         "ai_gateway_circuit_open": (((provider,), count) for provider, count in now.open_circuits.items()),
         "ai_gateway_limit_rejections_total": (
             ((names[client], reason), count)
@@ -190,6 +200,7 @@ def _histograms(sums: Sums) -> dict[str, Iterable[tuple[Labels, Histogram]]]:
         "ai_gateway_time_to_first_token_seconds": (((), sums.first_token),),
         "ai_gateway_overhead_seconds": (((), sums.overhead),),
         "ai_gateway_upstream_duration_seconds": (((name,), each) for name, each in sums.upstream.items()),
+        "ai_gateway_tool_call_duration_seconds": (((name,), each) for name, each in sums.tools.items()),
     }
 
 

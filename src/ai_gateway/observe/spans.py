@@ -1,10 +1,11 @@
 """Spans of finished requests, by OpenTelemetry's conventions. Imported only where telemetry is on.
 
-A request is a span of kind SERVER, each upstream call one of kind CLIENT below it. They are made after the
-fact, by the accounting thread, with the ids that went upstream. `ReadableSpan` is filled directly, since a
-tracer makes ids of its own.
+A request is a span of kind SERVER, each upstream call one of kind CLIENT below it, each run of a tool one
+of kind INTERNAL. They are made after the fact, by the accounting thread, with the ids that went upstream.
+`ReadableSpan` is filled directly, since a tracer makes ids of its own.
 
-Source: OpenTelemetry, "Semantic conventions for generative client AI spans", "HTTP spans".
+Source: OpenTelemetry, "Semantic conventions for generative client AI spans", "Semantic conventions for
+generative AI tool execution", "HTTP spans".
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 from opentelemetry.util.types import AttributeValue
 
 from ai_gateway.core.record import Attempt, RequestRecord, attempts_of
+from ai_gateway.core.server_tools import RunError, ToolRun, runs_of
 from ai_gateway.core.trace import TraceContext, trace_of
 
-__all__ = ["Spans", "first_chunk_s", "operation_of", "provider_name"]
+__all__ = ["Spans", "first_chunk_s", "operation_of", "provider_name", "tool_type"]
 
 Attributes = dict[str, AttributeValue]
 
@@ -68,6 +70,11 @@ def first_chunk_s(record: RequestRecord, attempt: Attempt) -> float | None:
     return (record.ttfb_ms - attempt.started_ms) / 1000
 
 
+def tool_type(source: str) -> str:
+    """`gen_ai.tool.type` of a tool that is built in (empty), or an MCP server's."""
+    return "extension" if source else "function"
+
+
 class Spans:
     """Makes spans of rows."""
 
@@ -88,6 +95,8 @@ class Spans:
         for number, attempt in enumerate(attempts, 1):
             last = number == len(attempts)
             yield self._attempt(record, trace, attempt, number, operation or title, last=last)
+        for number, run in enumerate(runs_of(record.tool_log), 1):
+            yield self._tool(record, trace, run, number)
 
     def _request(self, record: RequestRecord, trace: TraceContext, title: str) -> ReadableSpan:
         method, _, path = record.endpoint.partition(" ")
@@ -142,6 +151,34 @@ class Spans:
             instrumentation_scope=self._scope,
         )
 
+    def _tool(self, record: RequestRecord, trace: TraceContext, run: ToolRun, number: int) -> ReadableSpan:
+        start = record.started_at * 1_000_000 + round(run.started_ms * 1_000_000)
+        made_up = run.error == RunError.UNKNOWN  # by the model: no span is called so
+        return ReadableSpan(
+            "execute_tool" if made_up else f"execute_tool {run.name}",
+            context=_context(trace.trace_id, trace.tool_id(number)),
+            parent=_context(trace.trace_id, trace.span_id),
+            resource=self._resource,
+            attributes=_tool_attributes(run),
+            kind=SpanKind.INTERNAL,
+            status=_status(run.error),
+            start_time=start,
+            end_time=start + round(run.duration_ms * 1_000_000),
+            instrumentation_scope=self._scope,
+        )
+
+
+def _tool_attributes(run: ToolRun) -> Attributes:
+    attributes: Attributes = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": run.name,
+        "gen_ai.tool.type": tool_type(run.source),
+        "ai_gateway.round": run.round,
+    }
+    _add(attributes, "ai_gateway.tool.server", run.source or None)
+    _add(attributes, "error.type", run.error)
+    return attributes
+
 
 def _attempt_attributes(
     record: RequestRecord, attempt: Attempt, number: int, operation: str, *, last: bool
@@ -154,6 +191,7 @@ def _attempt_attributes(
     _add(attributes, "gen_ai.request.model", attempt.model or None)
     _add(attributes, "gen_ai.request.stream", record.streaming or None)
     _add(attributes, "ai_gateway.backend", attempt.backend or None)
+    _add(attributes, "ai_gateway.round", attempt.round if record.tool_log else None)
     _add(attributes, "http.response.status_code", attempt.status)
     _add(attributes, "error.type", attempt.error)
     _add(attributes, "ai_gateway.cost_usd", attempt.cost_usd)

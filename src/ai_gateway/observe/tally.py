@@ -11,9 +11,11 @@ from typing import TypeVar
 import msgspec
 
 from ai_gateway.core.record import Attempt, RequestRecord, attempts_of
+from ai_gateway.core.server_tools import ToolRun, runs_of
 from ai_gateway.observe.model_names import ModelNames
+from ai_gateway.observe.tool_names import ToolNames
 
-__all__ = ["DURATION_S", "OVERHEAD_S", "Histogram", "Tally", "Used", "provider_failed"]
+__all__ = ["DURATION_S", "OVERHEAD_S", "TOOL_S", "Histogram", "Tally", "Used", "provider_failed"]
 
 K = TypeVar("K", bound=Sequence[object])
 V = TypeVar("V")
@@ -21,6 +23,8 @@ DURATION_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0
 """Upper bounds, in seconds: LLMs answer within milliseconds (embeddings) to minutes (reasoning)."""
 OVERHEAD_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
 """Upper bounds, in seconds: a request's own way takes a fraction of a millisecond, fetching files seconds."""
+TOOL_S = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""Upper bounds, in seconds: a clock takes no time, a page of the web seconds, a server's work minutes."""
 _NOT_THE_PROVIDERS = frozenset({"client_closed", "internal_error"})
 _ITS_FAULT = frozenset({401, 403, 408, 429})
 """Of the 4xx those that speak of the gateway's credential, or of the provider's load."""
@@ -67,6 +71,12 @@ class Sums(msgspec.Struct):
     """By client and provider."""
     upstream: dict[str, Histogram] = {}
     """Seconds of each call, by provider."""
+    tool_calls: defaultdict[tuple[str, str, str], int] = msgspec.field(
+        default_factory=lambda: defaultdict(int)
+    )
+    """By tool, source and outcome."""
+    tools: dict[str, Histogram] = {}
+    """Seconds of each run, by tool."""
     duration: Histogram = msgspec.field(default_factory=lambda: Histogram(DURATION_S))
     first_token: Histogram = msgspec.field(default_factory=lambda: Histogram(DURATION_S))
     overhead: Histogram = msgspec.field(default_factory=lambda: Histogram(OVERHEAD_S))
@@ -80,6 +90,7 @@ class Tally:
 
     def __init__(self, names: ModelNames) -> None:
         self._names = names
+        self._tools = ToolNames()
         self._lock = threading.Lock()
         self._sums = Sums()
 
@@ -88,6 +99,8 @@ class Tally:
         with self._lock:
             for record in records:
                 self._add(record)
+                if record.tool_log is not None:
+                    self._add_runs(runs_of(record.tool_log))
 
     def sums(self, clients: Container[str]) -> Sums:
         """A copy of what was counted so far, of these clients and of none; that of others is forgotten."""
@@ -102,6 +115,8 @@ class Tally:
                 used={key: msgspec.structs.replace(used) for key, used in own.used.items()},
                 upstream_errors=own.upstream_errors.copy(),
                 upstream={name: histogram.copy() for name, histogram in own.upstream.items()},
+                tool_calls=own.tool_calls.copy(),
+                tools={name: histogram.copy() for name, histogram in own.tools.items()},
                 duration=own.duration.copy(),
                 first_token=own.first_token.copy(),
                 overhead=own.overhead.copy(),
@@ -139,10 +154,13 @@ class Tally:
                 sums.upstream_errors[client, attempt.provider] += 1
 
     def _add_call(self, provider: str, latency_ms: float) -> None:
-        histogram = self._sums.upstream.get(provider)
-        if histogram is None:
-            histogram = self._sums.upstream[provider] = Histogram(DURATION_S)
-        histogram.observe(latency_ms / 1000)
+        _observe(self._sums.upstream, provider, latency_ms, DURATION_S)
+
+    def _add_runs(self, runs: Sequence[ToolRun]) -> None:
+        for run in runs:
+            tool, source = self._tools.labels(run)
+            self._sums.tool_calls[tool, source, run.error or "ok"] += 1
+            _observe(self._sums.tools, tool, run.duration_ms, TOOL_S)
 
     def _add_use(self, client: str, model: str, used: RequestRecord | Attempt) -> None:
         sums = self._sums
@@ -155,6 +173,13 @@ class Tally:
         if used.cost_usd is not None:
             total.cost_usd += used.cost_usd
             sums.cost_usd += used.cost_usd
+
+
+def _observe(histograms: dict[str, Histogram], key: str, spent_ms: float, bounds: Sequence[float]) -> None:
+    histogram = histograms.get(key)
+    if histogram is None:
+        histogram = histograms[key] = Histogram(bounds)
+    histogram.observe(spent_ms / 1000)
 
 
 def provider_failed(attempt: Attempt, record: RequestRecord) -> bool:

@@ -22,8 +22,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from ai_gateway.config.model import TelemetrySettings
 from ai_gateway.core.record import Attempt, RequestRecord, attempts_of
+from ai_gateway.core.server_tools import ToolRun, runs_of
 from ai_gateway.observe.model_names import ModelNames
-from ai_gateway.observe.spans import Spans, first_chunk_s, operation_of, provider_name
+from ai_gateway.observe.spans import Spans, first_chunk_s, operation_of, provider_name, tool_type
+from ai_gateway.observe.tool_names import ToolNames
 
 __all__ = ["Telemetry"]
 
@@ -52,6 +54,7 @@ class Telemetry:
             }
         )
         self._names = ModelNames(named)
+        self._tools = ToolNames()
         self._spans = Spans(resource, InstrumentationScope(_SCOPE, version))
         self._processor = BatchSpanProcessor(
             OTLPSpanExporter(f"{settings.endpoint}/v1/traces", headers=headers), max_queue_size=QUEUE_SPANS
@@ -76,12 +79,17 @@ class Telemetry:
         self._first_chunk = histogram(
             "gen_ai.client.operation.time_to_first_chunk", "s", "Time to receive the first chunk.", _SECONDS
         )
+        self._tool_duration = histogram(
+            "gen_ai.execute_tool.duration", "s", "Duration of a tool execution.", _SECONDS
+        )
 
     def read(self, records: Sequence[RequestRecord]) -> None:
         """Export what finished requests tell. The accounting thread's."""
         for record in records:
             for span in self._spans.of(record):
                 self._processor.on_end(span)
+            for run in runs_of(record.tool_log):
+                self._measure_tool(run)
             _, operation = operation_of(record.endpoint)
             if operation is None:
                 continue
@@ -107,6 +115,13 @@ class Telemetry:
             for kind, tokens in (("input", attempt.input_tokens), ("output", attempt.output_tokens)):
                 if tokens:
                     self._tokens.record(tokens, {**attributes, "gen_ai.token.type": kind})
+
+    def _measure_tool(self, run: ToolRun) -> None:
+        name, _ = self._tools.labels(run)
+        attributes = {"gen_ai.tool.name": name, "gen_ai.tool.type": tool_type(run.source)}
+        if run.error is not None:
+            attributes["error.type"] = run.error
+        self._tool_duration.record(run.duration_ms / 1000, attributes)
 
     def stop(self) -> None:
         """Send what waits. A collector that does not answer delays the end by `STOP_TIMEOUT_S` at most."""

@@ -12,9 +12,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ai_gateway.core.record import Attempt, RequestRecord
+from ai_gateway.core.server_tools import RunError, ToolRun
 from ai_gateway.observe.metrics import METRICS, LimitUse, Process, Readings, render
 from ai_gateway.observe.model_names import MAX_LEARNED, MAX_MODELS, ModelNames
 from ai_gateway.observe.tally import Tally
+from ai_gateway.observe.tool_names import MAX_TOOLS
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 CLIENTS = {"c1": "app", "c2": 'a "b"\\c'}
@@ -177,6 +179,51 @@ def test_a_client_has_a_bounded_number_of_models() -> None:
     found = Tally(ModelNames(lambda *_: True))
     found.add([row(model_served=f"m-{n}") for n in range(MAX_MODELS + 500)])
     assert len(scraped(found)["ai_gateway_requests_total"]) == MAX_MODELS + 1
+
+
+def runs(*each: ToolRun) -> str:
+    return msgspec.json.encode(each).decode()
+
+
+def run(name: str, source: str = "", **fields: Any) -> ToolRun:
+    return ToolRun(**{"name": name, "source": source, "started_ms": 1.0, "duration_ms": 20.0, **fields})
+
+
+def test_each_run_of_a_tool_is_counted() -> None:
+    found = scraped(
+        tally(
+            row(
+                tool_log=runs(
+                    run("get_time"),
+                    run("docs__search", "docs", duration_ms=3000.0, error=RunError.TIMEOUT),
+                    run("get_time", round=2, error=RunError.ARGUMENTS),
+                )
+            ),
+            row(tool_log=runs(run("get_time"))),
+            row(),
+        )
+    )
+    assert found["ai_gateway_tool_calls_total"] == {
+        ("get_time", "builtin", "ok"): 2,
+        ("get_time", "builtin", "invalid_arguments"): 1,
+        ("docs__search", "docs", "timeout"): 1,
+    }
+    assert found["ai_gateway_tool_call_duration_seconds_count"] == {("get_time",): 3, ("docs__search",): 1}
+    assert found["ai_gateway_tool_call_duration_seconds_sum"]["docs__search",] == 3.0
+    assert found["ai_gateway_tool_call_duration_seconds_bucket"]["get_time", "0.025"] == 3
+    assert found["ai_gateway_requests_total"] == {("app", "gpt-4o", "200"): 3}
+
+
+def test_made_up_tools_do_not_grow_the_series() -> None:
+    made_up = [row(tool_log=runs(run(f"x{n}", error=RunError.UNKNOWN))) for n in range(50)]
+    listed = [row(tool_log=runs(run(f"s__{n}", "s"))) for n in range(MAX_TOOLS + 5)]
+    found = scraped(tally(*made_up, *listed, row(tool_log=runs(run("s__0", "s")))))[
+        "ai_gateway_tool_calls_total"
+    ]
+    assert len(found) == MAX_TOOLS + 2
+    assert found["other", "none", "unknown_tool"] == 50
+    assert found["other", "other", "ok"] == 5
+    assert found["s__0", "s", "ok"] == 2
 
 
 def test_a_client_that_is_deleted_goes_away_and_a_new_name_takes_its_counts_along() -> None:
