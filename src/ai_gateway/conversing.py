@@ -22,7 +22,7 @@ from ai_gateway.answering import (
     pass_stream,
 )
 from ai_gateway.asking import Asker, Order, Reader, check_plain, moment_of
-from ai_gateway.core.chat import ChatRequest, ToolCall, ToolResult
+from ai_gateway.core.chat import ChatRequest, Text, ToolCall, ToolResult
 from ai_gateway.core.events import FinishReason
 from ai_gateway.core.ledger import Entry
 from ai_gateway.core.server_tools import RunError, ServerTool, ToolBox, ToolOutcome, ToolRun
@@ -162,7 +162,10 @@ class Converser:
             async with gate:
                 started_s, outcome = time.perf_counter(), _CANCELLED
                 try:
-                    outcome = await self._toolbox.run(call.name, call.arguments)
+                    if call.name in conversation.tools:
+                        outcome = await self._toolbox.run(call.name, call.arguments)
+                    else:  # what this client is not offered, its model cannot have run
+                        outcome = _unknown(call.name, conversation)
                 finally:
                     runs.append(_run_of(order, conversation, call, started_s, outcome))
             return ToolResult(
@@ -197,6 +200,12 @@ class Converser:
         if ids is not None and (results or ids[0] != ids[1]):
             response = KeptResponse(id=ids[1], results=results)
             self._turns.keep_response(client.id, ids[0], response, time.monotonic())
+
+
+def _unknown(name: str, conversation: Conversation) -> ToolOutcome:
+    there = ", ".join(sorted([*conversation.tools, *conversation.own_tools]))
+    text = f"There is no tool named {name[:MAX_NAME_CHARS]!r}. There are: {there}."
+    return ToolOutcome(parts=(Text(text),), error=RunError.UNKNOWN)
 
 
 def _run_of(

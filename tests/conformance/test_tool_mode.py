@@ -236,14 +236,21 @@ async def test_a_model_that_calls_for_ever_is_stopped(model: Model, stream: bool
     assert len(runs_of(answer.record.tool_log)) == 3
 
 
-async def test_a_tool_that_nobody_has_is_told_to_the_model(model: Model) -> None:
+async def test_a_tool_that_the_client_does_not_have_is_told_to_the_model(model: Model) -> None:
     kind = PROVIDERS["gemini"]
     client = model.plays(kind, Said(calls=(("get_lost", {}),), finish="tool_calls"), SECOND)
-    async with data_path(Tools(get_weather=says("sunny"))) as path:
+    client = policy(**{**client.settings.model_dump(), "server_tools": ("get_weather",)})
+    tools = Tools(get_weather=says("sunny"), get_lost=says("for other clients only"))
+    async with data_path(tools) as path:
         target, body = asking.request("chat", Asked(), kind.model, True)
         answer = await path.ask(client, target, body)
     assert events_of("chat", answer, True).text == TEXT
-    assert model.told(1).results == [("get_lost", '{"error": "There is no tool get_lost."}')]
+    assert tools.ran == []
+    [(name, result)] = model.told(1).results
+    assert (name, json.loads(result)) == (
+        "get_lost",
+        {"error": "There is no tool named 'get_lost'. There are: get_weather."},
+    )
     assert [run.error for run in runs_of(answer.record.tool_log)] == ["unknown_tool"]
 
 
