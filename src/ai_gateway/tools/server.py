@@ -93,6 +93,7 @@ class McpServer:
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._renewing = False
+        self._told: str | None = None
         self._state: State = "connecting" if self.on else "off"
         self._since_ms = _now_ms()
         self._error: str | None = None
@@ -191,7 +192,9 @@ class McpServer:
         seconds = self._backoff.pause_s(self._failures)
         self._again.clear()
         self._enter("failed", error=reason, next_try_ms=_now_ms() + round(seconds * 1000))
-        _log.warning("MCP server %s: %s; the next try is in %.0f s", self.server.name, reason, seconds)
+        level = logging.DEBUG if reason == self._told else logging.WARNING  # once is enough
+        _log.log(level, "MCP server %s: %s; trying again in %.0f s", self.server.name, reason, seconds)
+        self._told = reason
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._again.wait(), seconds)
 
@@ -208,6 +211,7 @@ class McpServer:
             self._connection, self._about = connection, connection.about
             self._take(tools)
             self._enter("ready")
+            self._told = None
             _log.info("MCP server %s is ready: %d tools", self.server.name, len(tools))
             try:
                 await self._follow(connection)
