@@ -23,7 +23,6 @@ from ai_gateway.config import Settings
 from ai_gateway.control import Control
 from ai_gateway.conversing import Converser
 from ai_gateway.core.record import RequestRecord
-from ai_gateway.core.server_tools import NoTools
 from ai_gateway.gate import Admission
 from ai_gateway.gauges import Gauges
 from ai_gateway.housekeeping import purge
@@ -50,6 +49,9 @@ from ai_gateway.store.keyring import KeySource
 from ai_gateway.store.migrate import ensure_schema
 from ai_gateway.store.spool import Spool
 from ai_gateway.store.writer import Writer
+from ai_gateway.tools.configuration import limits_of
+from ai_gateway.tools.keeper import ToolKeeper
+from ai_gateway.tools.toolbox import Toolbox
 from ai_gateway.upstream.catalog import Catalog
 from ai_gateway.upstream.guard import Guard
 from ai_gateway.upstream.media import MediaFetcher
@@ -103,8 +105,11 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
             reject_when_full=accounting.on_full == "reject",
             max_concurrency=settings.server.max_concurrency,
         )
-        media = MediaFetcher(Guard(settings.network.allowed_hosts), proxies)
+        guard = Guard(settings.network.allowed_hosts)
+        media = MediaFetcher(guard, proxies)
         stack.push_async_callback(media.close)
+        toolbox = Toolbox(limits_of(settings), guard, proxies)
+        stack.push_async_callback(toolbox.close)
         limiter, upkeep = Limiter(Calendar(settings.limits.timezone)), Upkeep()
         prices = Prices(settings.prices.overrides)
         asker = Asker(
@@ -116,7 +121,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         )
         pipeline = Pipeline(
             asker=asker,
-            converser=Converser(asker, NoTools(), max_rounds=8),
+            converser=Converser(asker, toolbox, max_rounds=settings.tools.max_iterations),
             sink=spool.append,
             gate=gate,
             admitter=Admitter(limiter, prices, block_unpriced=settings.prices.unknown == "block"),
@@ -124,6 +129,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         )
         control = Control(store, pipeline, health, gate, writer, limiter, prices)
         await control.take_over()
+        keeper = ToolKeeper(settings, store.tools(), toolbox, lambda: pipeline.snapshot.version)
         loader = Loader(
             Parts(
                 settings=settings,
@@ -162,7 +168,10 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         )
         stop = asyncio.Event()
         certificates = certificates_of(settings.server.https)
-        tasks = [asyncio.create_task(work) for work in (control.watch(stop), purge(settings, stop))]
+        tasks = [
+            asyncio.create_task(work)
+            for work in (control.watch(stop), purge(settings, stop), keeper.watch(stop))
+        ]
         if certificates is not None:
             tasks.append(asyncio.create_task(certificates.watch(stop, health.note_certificate)))
         for task in tasks:

@@ -59,6 +59,7 @@ def test_a_row_is_stored_whole(accounting: AccountingStore, reader: sqlite3.Conn
         overhead_ms=0.5,
         attempts=6,
         attempt_log="[]",
+        tool_log="[]",
         key_tail="abcd",
         caller_address="::1",
         caller_request="in",

@@ -20,7 +20,7 @@ PENDING = 1024
 CHUNK = 64
 """Rows for which the lock is held at once: some 0.3 ms."""
 _LEFT_OUT = dict.fromkeys(
-    ("caller_request", "upstream_request", "response", "usage_raw", "attempt_log", *UNSTORED)
+    ("caller_request", "upstream_request", "response", "usage_raw", "attempt_log", "tool_log", *UNSTORED)
 )
 """What a list does not show would only fill memory."""
 

@@ -6,7 +6,7 @@ import msgspec
 
 __all__ = ["UNSTORED", "Attempt", "RequestRecord", "attempts_of"]
 
-UNSTORED = frozenset({"tool_log", "trace"})
+UNSTORED = frozenset({"trace"})
 """Members of a row that are not kept in the database."""
 
 

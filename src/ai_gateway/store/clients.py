@@ -33,6 +33,7 @@ from ai_gateway.store.protocols import (
     StoreError,
     UsageRow,
 )
+from ai_gateway.store.tools import SqlToolStore, reseal_servers
 
 __all__ = ["SqlClientStore"]
 
@@ -61,6 +62,9 @@ class SqlClientStore:
 
     async def close(self) -> None:
         await self._database.close()
+
+    def tools(self) -> SqlToolStore:
+        return SqlToolStore(self._database, self._box)
 
     async def version(self) -> int:
         async with self._database.reading() as connection:
@@ -176,6 +180,7 @@ class SqlClientStore:
                 if count:
                     own = update(_clients).where(_clients.c.id == row.id)
                     await connection.execute(own.values(secrets=secrets_now))
+            changed += await reseal_servers(connection, self._box)
             if changed:
                 target = Target("secrets", None, None)
                 await audit(

@@ -32,7 +32,7 @@ FAILED, HIGHEST = 400, 999
 _requests, _bodies = schema.requests, schema.request_bodies
 _BODY_NAMES = ("caller_request", "upstream_request", "response")
 _NAMES = tuple(name for name in RequestRecord.__struct_fields__ if name not in (*_BODY_NAMES, *UNSTORED))
-_HEAVY = ("usage_raw", "attempt_log")
+_HEAVY = ("usage_raw", "attempt_log", "tool_log")
 _LIST_NAMES = tuple(name for name in _NAMES if name not in _HEAVY)
 _TEXTS = ("id", "error", "error_message", "model_asked", "model_served", "client_name")
 

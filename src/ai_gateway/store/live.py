@@ -48,7 +48,16 @@ _KNOWN = "SELECT id FROM requests WHERE id IN (SELECT value FROM json_each(?))"
 _NAMES = tuple(
     name
     for name in RequestRecord.__struct_fields__
-    if name not in ("caller_request", "upstream_request", "response", "usage_raw", "attempt_log", *UNSTORED)
+    if name
+    not in (
+        "caller_request",
+        "upstream_request",
+        "response",
+        "usage_raw",
+        "attempt_log",
+        "tool_log",
+        *UNSTORED,
+    )
 )
 _FLAGS = ("admitted", "streaming", "tools_used", "usage_estimated")
 _RECENT = f"SELECT {', '.join(_NAMES)} FROM requests ORDER BY started_at DESC, id DESC LIMIT ?"  # noqa: S608 - likewise

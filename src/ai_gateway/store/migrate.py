@@ -13,7 +13,7 @@ from ai_gateway.store.protocols import StoreError
 
 __all__ = ["REVISIONS", "ensure_schema"]
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Those in `migrations/versions`, oldest first: known here, so that a start without a migration does not
 pay for importing Alembic."""
 

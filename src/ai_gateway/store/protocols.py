@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
 from ai_gateway.core.client import Client, ClientSettings
 from ai_gateway.core.record import RequestRecord
+
+if TYPE_CHECKING:
+    from ai_gateway.store.tool_protocols import ToolStore
 
 __all__ = [
     "METRICS_PASSWORD",
@@ -108,8 +111,12 @@ class ClientStore(Protocol):
     A change writes its audit row in the same transaction: `by` whom; None: by the command line.
     """
 
+    def tools(self) -> ToolStore:
+        """MCP servers and switches of the same database; ends with this store."""
+        ...
+
     async def version(self) -> int:
-        """A number that grows with every change of a client or key."""
+        """A number that grows with every change of a client, key or tool."""
         ...
 
     async def list_clients(self) -> Sequence[Client]:

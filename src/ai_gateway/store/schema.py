@@ -28,11 +28,13 @@ __all__ = [
     "changes",
     "client_keys",
     "clients",
+    "mcp_servers",
     "metadata",
     "request_bodies",
     "requests",
     "sessions",
     "settings",
+    "tools_off",
     "usage_daily",
     "usage_steps",
     "users",
@@ -106,6 +108,7 @@ requests = Table(
     Column("overhead_ms", Double, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("attempt_log", Text, comment="JSON, where one call was not enough"),
+    Column("tool_log", Text, comment="JSON, where the gateway ran tools"),
     Column("key_tail", Text),
     Column("caller_address", Text),
     # Pages of the log go by (time, id): of everything, of one client or model, of failures.
@@ -114,6 +117,7 @@ requests = Table(
     Index(None, "model_served", "started_at", "id"),
     # (PostgreSQL's own condition is in the migration: its name here would load that dialect.)
     Index("ix_requests_failed", "started_at", "id", "status", sqlite_where=text("status >= 400")),
+    Index("ix_requests_tools", "started_at", "id", sqlite_where=text("tool_log IS NOT NULL")),
 )
 
 request_bodies = Table(
@@ -226,6 +230,24 @@ audit_log = Table(
     Index(None, "target_name", "id"),
 )
 
+mcp_servers = Table(
+    "mcp_servers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("settings", Text, nullable=False, comment="JSON, without secrets"),
+    Column("secrets", Text, nullable=False, comment="JSON: env/NAME or headers/NAME = encrypted token"),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+tools_off = Table(
+    "tools_off",
+    metadata,
+    Column("kind", Text, primary_key=True, comment="server or tool"),
+    Column("name", Text, primary_key=True, comment="no foreign key: of the config file, or not there now"),
+    Column("since", BigInteger, nullable=False),
+)
+
 settings = Table(
     "settings",
     metadata,
@@ -237,5 +259,5 @@ changes = Table(
     "changes",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
-    Column("version", BigInteger, nullable=False, comment="raised by each change of clients or keys"),
+    Column("version", BigInteger, nullable=False, comment="raised by each change of clients, keys or tools"),
 )

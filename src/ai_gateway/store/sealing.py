@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ai_gateway.core.client import SECRET_FIELDS, ClientSettings
 from ai_gateway.core.secret import Secret
 from ai_gateway.store.crypto import SecretBox
 
-__all__ = ["key_prefix", "reseal", "seal", "unseal", "with_models"]
+__all__ = ["key_prefix", "reseal", "resealed", "seal", "unseal", "with_models"]
 
 _COLUMNS = frozenset({"name", "backend", "is_active"})
 
@@ -54,10 +54,15 @@ def reseal(client_id: str, stored: str, box: SecretBox) -> tuple[str, int]:
 
     Raises: StoreError where a secret does not open.
     """
+    return resealed(stored, box, lambda name: f"{client_id}/{name}")
+
+
+def resealed(stored: str, box: SecretBox, context_of: Callable[[str], str]) -> tuple[str, int]:
+    """As `reseal`, of any JSON of tokens by name; `context_of` a name is what its token was made for."""
     tokens: dict[str, str] = json.loads(stored)
     old = [name for name, token in tokens.items() if not box.is_current(token)]
     for name in old:
-        context = f"{client_id}/{name}"
+        context = context_of(name)
         tokens[name] = box.seal(box.open(tokens[name], context=context), context=context)
     return json.dumps(tokens), len(old)
 

@@ -48,6 +48,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     off_servers: frozenset[str] = frozenset()
     off_tools: frozenset[str] = frozenset()
     """Names or `*` patterns."""
+    broken: Mapping[str, str] = {}
+    """Servers that the database cannot tell of, and why."""
     shadowed: frozenset[str] = frozenset()
     """Servers of the database that the config file has under the same name: the file's count."""
 
@@ -58,6 +60,7 @@ def merged(
     *,
     off_servers: frozenset[str] = frozenset(),
     off_tools: frozenset[str] = frozenset(),
+    broken: Mapping[str, str] | None = None,
 ) -> Configuration:
     """Servers of the config file, then those of the database; `off_*` are the database's switches."""
     named = settings.tools.mcp_servers
@@ -67,6 +70,7 @@ def merged(
         servers=servers,
         off_servers=off_servers,
         off_tools=off_tools | frozenset(settings.tools.disabled),
+        broken={name: why for name, why in (broken or {}).items() if name not in named},
         shadowed=frozenset(named).intersection(stored),
     )
 

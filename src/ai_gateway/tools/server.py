@@ -18,7 +18,7 @@ from ai_gateway.tools.configuration import Server, ToolLimits
 from ai_gateway.tools.connection import Connect, Connection, ConnectionLost, RemoteTool, SessionGone
 from ai_gateway.tools.outcomes import failed
 
-__all__ = ["AT_ONCE", "Backoff", "McpServer", "ServerState"]
+__all__ = ["AT_ONCE", "Backoff", "McpServer", "ServerState", "broken_state"]
 
 State = Literal["connecting", "ready", "failed", "off"]
 CONNECT_TIMEOUT_S = 60.0
@@ -52,7 +52,7 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     transport: str
-    """`stdio` or `http`."""
+    """`stdio` or `http`; `unknown` where it cannot be read."""
     origin: str
     """`config` or `database`."""
     state: State
@@ -63,6 +63,13 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
     tools: int = 0
     """That it has and that `tools` of its settings lets through."""
     warnings: tuple[str, ...] = ()
+
+
+def broken_state(name: str, why: str) -> ServerState:
+    """Of a server that the database cannot tell of."""
+    return ServerState(
+        name=name, transport="unknown", origin="database", state="failed", since_ms=_now_ms(), error=why
+    )
 
 
 class McpServer:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,10 +19,12 @@ from ai_gateway.tools.configuration import Configuration, ToolLimits
 from ai_gateway.tools.connection import Connect, RemoteTool, load_connect
 from ai_gateway.tools.naming import Patterns, tool_names
 from ai_gateway.tools.outcomes import ToolFailure, bounded, failed
-from ai_gateway.tools.server import Backoff, McpServer, ServerState
-from ai_gateway.upstream.fetcher import Fetcher
+from ai_gateway.tools.server import Backoff, McpServer, ServerState, broken_state
 from ai_gateway.upstream.guard import Guard
 from ai_gateway.upstream.proxies import Proxies
+
+if TYPE_CHECKING:
+    from ai_gateway.upstream.fetcher import Fetcher
 
 __all__ = ["ToolState", "Toolbox"]
 
@@ -65,10 +67,12 @@ class Toolbox:
         backoff: Backoff | None = None,
     ) -> None:
         self.limits = limits
-        self._fetcher = Fetcher(guard, proxies)
+        self._guard = guard
+        self._proxies = proxies
+        self._fetcher: Fetcher | None = None
         self._facilities = Facilities(
             now=lambda: datetime.now(UTC),
-            fetcher=self._fetcher,
+            fetcher=self._fetching,
             max_fetch_bytes=limits.max_fetch_bytes,
             max_text_bytes=limits.max_output_bytes,
         )
@@ -82,6 +86,7 @@ class Toolbox:
         self._offers: dict[tuple[str, ...], Mapping[str, ServerTool]] = {}
         self._connect: Connect | None = None
         self._loading = asyncio.Lock()
+        self._loading_fetcher = asyncio.Lock()
 
     # What the data path asks.
 
@@ -188,12 +193,13 @@ class Toolbox:
 
     def servers(self) -> list[ServerState]:
         """By name."""
-        shadowed = self._configuration.shadowed
+        wanted = self._configuration
         warning = ("The database has a server of this name, too: the config file's counts.",)
-        return [
-            server.state(warning if name in shadowed else ())
-            for name, server in sorted(self._servers.items())
+        found = [
+            server.state(warning if name in wanted.shadowed else ()) for name, server in self._servers.items()
         ]
+        found += [broken_state(name, why) for name, why in wanted.broken.items()]
+        return sorted(found, key=lambda state: state.name)
 
     def tools(self) -> list[ToolState]:
         """Built-in ones first; of a server that is away, those that it had."""
@@ -215,13 +221,21 @@ class Toolbox:
         servers, self._servers = self._servers, {}
         self._forget()
         await asyncio.gather(*(server.stop() for server in servers.values()), *self._stopping)
-        await self._fetcher.close()
+        if self._fetcher is not None:
+            await self._fetcher.close()
 
     async def _loaded(self) -> Connect:
         async with self._loading:
             if self._connect is None:  # in a thread, so that requests go on meanwhile
                 self._connect = await asyncio.to_thread(load_connect)
             return self._connect
+
+    async def _fetching(self) -> Fetcher:
+        async with self._loading_fetcher:
+            if self._fetcher is None:
+                made = await asyncio.to_thread(_fetcher_type)
+                self._fetcher = made(self._guard, self._proxies)
+            return self._fetcher
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -261,6 +275,12 @@ def _entries_of(name: str, server: McpServer, off: Patterns) -> dict[str, _Entry
 
 def _server_tool(own: str, server: str, tool: RemoteTool) -> ServerTool:
     return ServerTool(name=own, description=tool.description, parameters=tool.parameters, source=server)
+
+
+def _fetcher_type() -> type[Fetcher]:
+    from ai_gateway.upstream.fetcher import Fetcher  # with aiohttp: most gateways never fetch anything
+
+    return Fetcher
 
 
 def _text(text: str) -> ToolOutcome:

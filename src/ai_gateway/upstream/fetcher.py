@@ -16,10 +16,10 @@ from yarl import URL
 
 from ai_gateway.core.chat import Data
 from ai_gateway.errors import BadRequest
-from ai_gateway.upstream.guard import Forbidden, Guard
+from ai_gateway.upstream.guard import Forbidden, Guard, Unfetched
 from ai_gateway.upstream.proxies import Proxies
 
-__all__ = ["Fetcher", "GuardedResolver", "reason_of"]
+__all__ = ["Fetcher", "GuardedResolver"]
 
 MAX_BYTES = 20 * 1024 * 1024
 """Of one file; no provider takes more inline."""
@@ -57,12 +57,12 @@ class Fetcher:
         try:
             async with asyncio.timeout(TIMEOUT_S), self.opened(url) as response:
                 if response.status != 200:
-                    raise Forbidden(f"its server answered with status {response.status}")
+                    raise Unfetched(f"its server answered with status {response.status}")
                 found, body = response.headers.get("content-type", ""), await _read(response)
         except TimeoutError as error:
             raise _refused(url, f"it did not arrive within {TIMEOUT_S:g} seconds") from error
-        except (Forbidden, aiohttp.ClientError, OSError, ValueError) as error:
-            raise _refused(url, reason_of(error)) from error
+        except Unfetched as error:
+            raise _refused(url, str(error)) from error
         return Data(media_type=_media_type(found, media_type, body), data=base64.b64encode(body).decode())
 
     async def close(self) -> None:
@@ -73,8 +73,16 @@ class Fetcher:
     async def opened(self, url: str, *, accept: str = "*/*") -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer of the server at `url`, whatever its status, after redirects, each of which is checked.
 
-        Raises: Forbidden, aiohttp.ClientError, OSError, ValueError; `reason_of` has the words for them.
+        Raises: Unfetched, also where it breaks while it is read.
         """
+        try:
+            async with self._answer(url, accept) as response:
+                yield response
+        except (Forbidden, aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unfetched(_reason(error)) from error
+
+    @contextlib.asynccontextmanager
+    async def _answer(self, url: str, accept: str) -> AsyncIterator[aiohttp.ClientResponse]:
         session = self._opened()
         for _ in range(MAX_REDIRECTS + 1):
             address = URL(url)
@@ -135,8 +143,7 @@ class GuardedResolver(AbstractResolver):
         await self.inner.close()
 
 
-def reason_of(error: Exception) -> str:
-    """Why a file could not be had, for whoever asked for it."""
+def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return str(error.os_error) if isinstance(error.os_error, Forbidden) else "no connection"
     if isinstance(error, Forbidden):
@@ -145,7 +152,7 @@ def reason_of(error: Exception) -> str:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    too_long = Forbidden(f"it is longer than {MAX_BYTES // 1024 // 1024} MiB")
+    too_long = Unfetched(f"it is longer than {MAX_BYTES // 1024 // 1024} MiB")
     if (response.content_length or 0) > MAX_BYTES:
         raise too_long
     body = bytearray()

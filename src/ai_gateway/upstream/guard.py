@@ -11,7 +11,7 @@ import socket
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
-__all__ = ["Forbidden", "Guard", "is_public"]
+__all__ = ["Forbidden", "Guard", "Unfetched", "is_public"]
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
@@ -30,6 +30,10 @@ _SPECIAL = tuple(
 
 class Forbidden(Exception):
     """An address that the gateway does not fetch from."""
+
+
+class Unfetched(Exception):
+    """A file that could not be had; the message says why, in words for whoever asked for it."""
 
 
 class Guard:

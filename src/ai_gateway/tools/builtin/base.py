@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ai_gateway.core.server_tools import ServerTool
 from ai_gateway.tools.outcomes import ToolFailure
-from ai_gateway.upstream.fetcher import Fetcher
+
+if TYPE_CHECKING:
+    from ai_gateway.upstream.fetcher import Fetcher
 
 __all__ = ["Arguments", "BuiltIn", "Facilities", "ToolFailure"]
 
@@ -25,8 +27,8 @@ class Facilities:
 
     now: Callable[[], datetime]
     """In UTC."""
-    fetcher: Fetcher
-    """Gets pages from public addresses only."""
+    fetcher: Callable[[], Awaitable[Fetcher]]
+    """Gets pages from public addresses only; loaded when it is first asked for."""
     max_fetch_bytes: int
     max_text_bytes: int
     """What is over is cut from the result."""

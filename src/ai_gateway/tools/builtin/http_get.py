@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import codecs
 import re
+from typing import TYPE_CHECKING
 
-import aiohttp
+import msgspec
 
 from ai_gateway.tools.builtin.base import Arguments, BuiltIn, Facilities, ToolFailure
 from ai_gateway.tools.builtin.page import page_text
-from ai_gateway.upstream.fetcher import reason_of
-from ai_gateway.upstream.guard import Forbidden
+from ai_gateway.upstream.guard import Unfetched
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
 
 __all__ = ["TOOL"]
 
@@ -23,6 +26,7 @@ _TEXTS = frozenset(
     )
 )
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
+_PAGE_STARTS = ("<!doctype html", "<html")
 _META = re.compile(rb"""<meta[^>]{0,200}charset\s{0,5}=\s{0,5}["']?\s{0,5}([A-Za-z0-9_:.-]{1,40})""", re.I)
 _META_WITHIN = 2048
 _MARKS = (
@@ -37,56 +41,69 @@ _ERROR_TEXT = 2000
 
 async def run(arguments: Arguments, facilities: Facilities) -> str:
     url = str(arguments["url"]).strip()
+    fetcher = await facilities.fetcher()
     try:
-        async with facilities.fetcher.opened(url, accept="text/html,text/*;q=0.9,*/*;q=0.5") as response:
-            kind = (response.content_type or "").lower()
-            body, whole = await _read(response, facilities.max_fetch_bytes, kind)
-            text = await _text(body, kind, response)
-            address, status = str(response.url), response.status
-    except (Forbidden, OSError, ValueError, aiohttp.ClientError) as error:
-        raise ToolFailure(f"{_shown(url)} cannot be fetched: {reason_of(error)}.") from error
-    if status >= 400:
-        raise ToolFailure(f"{_shown(address)} answered with status {status}.\n\n{text[:_ERROR_TEXT]}")
-    cut = "" if whole else f"\n\n(cut: only the first {len(body)} bytes were read)"
-    return f"{_shown(address)}\n\n{text}{cut}"
+        async with fetcher.opened(url, accept="text/html,text/*;q=0.9,*/*;q=0.5") as response:
+            page = await _read(response, facilities.max_fetch_bytes)
+    except Unfetched as error:
+        raise ToolFailure(f"{_shown(url)} cannot be fetched: {error}.") from error
+    text = await _text(page)
+    if page.status >= 400:
+        raise ToolFailure(f"{_shown(page.url)} answered with status {page.status}.\n\n{text[:_ERROR_TEXT]}")
+    cut = "" if page.whole else f"\n\n(cut: only the first {len(page.body)} bytes were read)"
+    return f"{_shown(page.url)}\n\n{text}{cut}"
 
 
-async def _read(response: aiohttp.ClientResponse, most: int, kind: str) -> tuple[bytes, bool]:
-    """At most so many bytes of a text, and whether that is all. Raises: ToolFailure where it is none."""
-    if not _is_text(kind) and "content-type" in response.headers:
+class _Page(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    status: int
+    kind: str | None
+    """Its media type; None: nobody says."""
+    charset: str | None
+    body: bytes
+    whole: bool
+
+
+async def _read(response: ClientResponse, most: int) -> _Page:
+    """At most so many bytes of a text. Raises: ToolFailure where it is none."""
+    kind = response.content_type.lower() if "content-type" in response.headers else None
+    address = str(response.url)
+    if kind is not None and not _is_text(kind):
         size = f", {response.content_length} bytes" if response.content_length is not None else ""
-        raise ToolFailure(
-            f"{_shown(str(response.url))} is a binary file ({kind}{size}): this tool returns text only."
-        )
+        raise ToolFailure(f"{_shown(address)} is a binary file ({kind}{size}): this tool returns text only.")
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > most:
-            return bytes(body[:most]), False
-    return bytes(body), True
+            break
+    return _Page(
+        url=address,
+        status=response.status,
+        kind=kind,
+        charset=_told_charset(response),
+        body=bytes(body[:most]),
+        whole=len(body) <= most,
+    )
 
 
 def _is_text(kind: str) -> bool:
     return kind.startswith("text/") or kind in _TEXTS or kind.endswith(("+json", "+xml"))
 
 
-async def _text(body: bytes, kind: str, response: aiohttp.ClientResponse) -> str:
-    charset = _charset(body, _told_charset(response))
-    if charset is None and b"\0" in body[:1024]:
-        raise ToolFailure(f"{_shown(str(response.url))} is a binary file: this tool returns text only.")
-    text = _decoded(body, charset)
-    named = "content-type" in response.headers
-    if kind not in _PAGES and (
-        named or not text.lstrip()[:15].lower().startswith(("<!doctype html", "<html"))
-    ):
+async def _text(page: _Page) -> str:
+    charset = _charset(page.body, page.charset)
+    if charset is None and b"\0" in page.body[:1024]:
+        raise ToolFailure(f"{_shown(page.url)} is a binary file: this tool returns text only.")
+    text = _decoded(page.body, charset)
+    is_page = page.kind in _PAGES if page.kind else text.lstrip()[:15].lower().startswith(_PAGE_STARTS)
+    if not is_page:
         return text
-    address = str(response.url)
     if len(text) < _IN_A_THREAD:
-        return page_text(text, address)
-    return await asyncio.to_thread(page_text, text, address)
+        return page_text(text, page.url)
+    return await asyncio.to_thread(page_text, text, page.url)
 
 
-def _told_charset(response: aiohttp.ClientResponse) -> str | None:
+def _told_charset(response: ClientResponse) -> str | None:
     try:
         return response.charset
     except ValueError:
