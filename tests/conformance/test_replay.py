@@ -87,7 +87,10 @@ def stage(gateway: GatewayProcess) -> Iterator[Stage]:
         base = upstream.base_url.removesuffix("/v1")
         clients = {
             dialect: gateway.create_client(
-                backend=backend, base_url=base + root, backend_api_key="k", max_output_tokens=0
+                backend=backend,
+                base_url=base + root,
+                backend_api_key="sk-upstream-planted",
+                max_output_tokens=0,
             )
             for dialect, (backend, _, root) in HOMES.items()
         }

@@ -16,6 +16,8 @@ from tests.harness.gateway import GatewayProcess
 from tests.harness.upstream import Reply, ScriptedUpstream, Seen
 from tests.harness.waiting import free_port, wait_until
 
+GOOD = "sk-good-planted"
+BAD = "sk-bad-planted"
 NASTY = "<script>alert(\"x\")</script> & 'q' ünïcode 🙂"
 
 
@@ -202,7 +204,7 @@ def test_the_list_comes_in_pages_of_any_order(admin: AdminClient) -> None:
 
 
 async def models(seen: Seen, reply: Reply) -> None:
-    if seen.headers.get("authorization") != "Bearer good":
+    if seen.headers.get("authorization") != f"Bearer {GOOD}":
         await reply.json({"error": {"message": "bad key"}}, status=401)
     elif seen.target == "/v1/models":
         await reply.json({"data": [{"id": "small"}, {"id": "large"}]})
@@ -220,14 +222,14 @@ def test_test_connection_says_what_failed(admin: AdminClient, provider: Scripted
     base = provider.base_url
     closed = f"http://127.0.0.1:{free_port()}/v1"
     cases = [
-        ((base, "good", None), None, ["resolve", "connect", "authenticate", "models"]),
-        ((base, "good", "small"), None, ["resolve", "connect", "authenticate", "models", "model"]),
-        ((base, "good", "smal"), "no_such_model", ["resolve", "connect", "authenticate", "models", "model"]),
-        ((base, "bad", None), "unauthorized", ["resolve", "connect", "authenticate"]),
-        ((base.replace("/v1", "/v2"), "good", None), "wrong_path", ["resolve", "connect", "models"]),
-        ((closed, "good", None), "refused", ["resolve", "connect"]),
-        (("http://no-such-host.invalid/v1", "good", None), "dns", ["resolve"]),
-        ((f"https://127.0.0.1:{admin.gateway.port}/v1", "good", None), "tls", ["resolve", "connect", "tls"]),
+        ((base, GOOD, None), None, ["resolve", "connect", "authenticate", "models"]),
+        ((base, GOOD, "small"), None, ["resolve", "connect", "authenticate", "models", "model"]),
+        ((base, GOOD, "smal"), "no_such_model", ["resolve", "connect", "authenticate", "models", "model"]),
+        ((base, BAD, None), "unauthorized", ["resolve", "connect", "authenticate"]),
+        ((base.replace("/v1", "/v2"), GOOD, None), "wrong_path", ["resolve", "connect", "models"]),
+        ((closed, GOOD, None), "refused", ["resolve", "connect"]),
+        (("http://no-such-host.invalid/v1", GOOD, None), "dns", ["resolve"]),
+        ((f"https://127.0.0.1:{admin.gateway.port}/v1", GOOD, None), "tls", ["resolve", "connect", "tls"]),
     ]
     for (address, key, model), failure, steps in cases:
         body = {"backend": "openai-compatible", "base_url": address, "backend_api_key": key, "model": model}
@@ -236,12 +238,12 @@ def test_test_connection_says_what_failed(admin: AdminClient, provider: Scripted
         assert told["ok"] is (failure is None)
         assert [step["ok"] for step in told["steps"]] == [True] * (len(steps) - 1) + [told["ok"]]
         assert told["message"]
-        assert "good" not in json.dumps(told)
+        assert GOOD not in json.dumps(told)
     assert told["models"] is None
 
 
 def test_a_stored_key_goes_nowhere_else(admin: AdminClient, provider: ScriptedUpstream) -> None:
-    fields = {"backend": "openai-compatible", "base_url": provider.base_url, "backend_api_key": "good"}
+    fields = {"backend": "openai-compatible", "base_url": provider.base_url, "backend_api_key": GOOD}
     client = make(admin, "provided", **fields)["client"]
     path = f"/clients/{client['id']}"
     stored = {"backend": "openai-compatible", "base_url": provider.base_url, "client_id": client["id"]}
@@ -257,7 +259,7 @@ def test_a_stored_key_goes_nowhere_else(admin: AdminClient, provider: ScriptedUp
     after = admin.get(path)["client"]
     assert after["models"] == ["small", "large"]
     assert after["etag"] == client["etag"]  # whoever edits this client meanwhile is not in the way
-    refused = {**fields, "backend_api_key": "bad"}
+    refused = {**fields, "backend_api_key": BAD}
     assert admin.call("POST", "/fetch-models", refused).code == "provider_error"
 
 

@@ -361,7 +361,9 @@ def test_the_playground_streams_text_and_nothing_else(
     expect(page.get_by_test_id("took")).to_contain_text("7 tokens in, 3 out")
 
 
-def test_a_viewer_sees_no_controls_that_change(window: Open, browser: Browser, password: str) -> None:
+def test_a_viewer_sees_no_controls_that_change(window: Open, own_gateway: GatewayProcess) -> None:
+    for password in ("first-password", "second-password"):
+        own_gateway.secrets.plant("a password typed in the browser", password)
     admin = window()
     page = admin.open("/users")
     page.get_by_role("button", name="New user").click()

@@ -398,7 +398,11 @@ async def test_what_may_have_been_done_is_not_done_again(gateway: GatewayProcess
 
 async def test_nobody_there(gateway: GatewayProcess, upstream: Faulty) -> None:
     spare = backup(upstream, KINDS["gemini"], "absent-spare")
-    absent = {"backend": "openai", "base_url": "http://127.0.0.1:1/v1", "backend_api_key": "k"}
+    absent = {
+        "backend": "openai",
+        "base_url": "http://127.0.0.1:1/v1",
+        "backend_api_key": "sk-upstream-planted",
+    }
     alone, backed = await asyncio.to_thread(gateway.create_clients, [absent, {**absent, **spare}])
     asked = cases(backed, "any")
     statuses = Counter[tuple[int, str]]()

@@ -297,7 +297,9 @@ def test_nobody_listens(gateway: GatewayProcess, ask: Ask) -> None:
 def test_a_caller_that_hangs_up_takes_the_upstream_call_along(
     gateway: GatewayProcess, upstream: ScriptedUpstream, ask: Ask, model: str
 ) -> None:
-    patient = gateway.create_client(backend="openai", base_url=upstream.base_url, backend_api_key="k")
+    patient = gateway.create_client(
+        backend="openai", base_url=upstream.base_url, backend_api_key="sk-upstream-planted"
+    )
     before, calls = upstream.open_connections, len(upstream.seen)
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
     body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "x" * 400}]}

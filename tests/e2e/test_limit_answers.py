@@ -70,7 +70,7 @@ def upstream() -> Iterator[ScriptedUpstream]:
 
 def options(kind: ProviderKind, upstream: ScriptedUpstream, **more: Any) -> dict[str, Any]:
     base = f"{upstream.url}/{kind.name}{kind.root}"
-    return {"backend": kind.backend, "base_url": base, "backend_api_key": "k", **more}
+    return {"backend": kind.backend, "base_url": base, "backend_api_key": "sk-upstream-planted", **more}
 
 
 def asked(client: ClientInfo, caller: str, model: str, *, stream: bool = False, text: str = "hi") -> bytes:

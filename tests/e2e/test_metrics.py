@@ -62,7 +62,7 @@ class Load:
         shared: dict[str, Any] = {
             "backend": "openai",
             "base_url": upstream.base_url,
-            "backend_api_key": "sk-x",
+            "backend_api_key": "sk-upstream-planted",
         }
         self.app = gateway.create_client(name="app", **shared)
         self.careful = gateway.create_client(name="careful", fallback_models="gpt-4o", **shared)

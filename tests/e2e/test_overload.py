@@ -58,7 +58,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]
 
 def options(upstream: Provider, kind: ProviderKind, **more: Any) -> dict[str, Any]:
     base = f"{upstream.url}/{kind.name}{kind.root}"
-    return {"backend": kind.backend, "base_url": base, "backend_api_key": "k", **more}
+    return {"backend": kind.backend, "base_url": base, "backend_api_key": "sk-upstream-planted", **more}
 
 
 def asked(client: ClientInfo, caller: str, model: str, *, stream: bool = False, **headers: str) -> bytes:

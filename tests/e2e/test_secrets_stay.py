@@ -1,4 +1,7 @@
-"""Planted secrets, a busy hour in little, and a search through everything that it left."""
+"""Planted secrets, a busy hour in little, and a search through everything that it left.
+
+Every gateway of every other test is searched too, when it ends: see `tests.harness.planted`.
+"""
 
 from __future__ import annotations
 
@@ -138,3 +141,15 @@ def test_no_secret_in_logs_files_or_answers(tmp_path: Path, upstream: ScriptedUp
         f"Bearer {EXTRA}",
     }
     assert not any(key in str(seen) for seen in upstream.seen for key in (*keys, STRANGER, PASSPHRASE))
+
+
+def test_a_secret_in_a_log_is_found_when_its_gateway_ends(tmp_path: Path) -> None:
+    name = "client-planted-5156"
+    with GatewayProcess(tmp_path, config={}) as gateway:
+        client = gateway.create_client(backend="echo", default_model="echo", name=name)
+        gateway.secrets.plant("a planted name", name, homes=("data/*",))
+        send(gateway, wire("POST /v1/chat/completions", b"{", f"Authorization: Bearer {client.api_key}"))
+        with pytest.raises(AssertionError, match=r"gateway\.stdout holds a planted name") as caught:
+            gateway.stop()
+    assert str(tmp_path) in str(caught.value)
+    assert name not in str(caught.value)

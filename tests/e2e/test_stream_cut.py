@@ -123,7 +123,7 @@ def fresh(gateway: GatewayProcess, upstream: Talker) -> Fresh:
             {
                 "backend": kind.backend,
                 "base_url": f"{upstream.url}/{kind.name}{kind.root}",
-                "backend_api_key": "k",
+                "backend_api_key": "sk-upstream-planted",
                 "quota_output_tokens_day": QUOTA,
             }
             for _, kind in pairs

@@ -55,14 +55,17 @@ class AdminClient:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         if data is not None:
             told["content-type"] = "application/json"
+        self.gateway.secrets.of_request(data or b"")
         connection = http.client.HTTPConnection(HOST, self.gateway.port, timeout=30)
         try:
             connection.request(method, target, body=data, headers={**told, **(headers or {})})
             response = connection.getresponse()
             names = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, names, response.read())
+            answer = Answer(response.status, names, response.read())
         finally:
             connection.close()
+        self.gateway.secrets.of_answer(f"{method} {target.partition('?')[0]}", names, answer.body)
+        return answer
 
     def get(self, path: str) -> Any:
         """The JSON of a successful GET."""

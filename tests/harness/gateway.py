@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import http.client
 import itertools
 import json
@@ -25,6 +26,7 @@ from ai_gateway.core.client import ClientSettings
 from ai_gateway.store.clients import SqlClientStore
 from ai_gateway.store.keyring import KeySource
 from ai_gateway.store.migrate import ensure_schema
+from tests.harness.planted import Secrets
 from tests.harness.processes import STOP_TIMEOUT_S, ChildProcess
 from tests.harness.waiting import free_port, wait_until
 
@@ -85,7 +87,10 @@ class GatewayProcess:
         self.tls = bool(((config or {}).get("server", {}).get("https") or {}).get("enabled"))
         self.url = f"{'https' if self.tls else 'http'}://{HOST}:{self.port}"
         self.env = _clean_environment(env or {})
+        self.secrets = Secrets()
+        self.secrets.of_environment(self.env)
         self._process: ChildProcess | None = None
+        self._searched = True
         if config is not None:
             merged = {"defaults": UNLIMITED, **config, "server": {"host": HOST, **config.get("server", {})}}
             self.config_path.write_text(yaml.safe_dump(merged, sort_keys=False))
@@ -125,6 +130,7 @@ class GatewayProcess:
         assert self._process is None or not self._process.running, "the gateway runs already"
         argv = [*_COMMAND, "-config", str(self.config_path), "-port", str(self.port)]
         self._process = ChildProcess("gateway", argv, directory=self.directory, env=self.env)
+        self._searched = False
 
     def start(self) -> None:
         """Start the process and wait until `/health/ready` answers 200. Raises: AssertionError."""
@@ -144,6 +150,8 @@ class GatewayProcess:
         except TimeoutError as error:
             self.process.kill()
             raise AssertionError(f"{error}\n{self.process.report()}") from None
+        self.secrets.of_folder(self.directory)
+        self.secrets.of_database(self.database_path)
 
     def connect(self, timeout_s: float = 5.0) -> http.client.HTTPConnection:
         """A connection of one's own; under TLS it trusts any certificate."""
@@ -165,16 +173,42 @@ class GatewayProcess:
             connection.close()
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """SIGTERM. Raises: AssertionError where it does not end in time, or not with exit code 0."""
+        """SIGTERM. Raises: AssertionError where it does not end in time, or not with exit code 0, or where
+        one of its secrets stands in a file of its, or in its metrics."""
+        leaks = [*self.secrets.in_folder(self.directory), *self._leaks_in_metrics()]
         code = self.process.terminate(timeout_s)
         assert code == 0, f"the gateway did not end with 0\n{self.process.report()}"
+        self._search(leaks)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.signal(number)
 
     def kill(self) -> None:
-        """SIGKILL: no clean-up runs in the gateway."""
+        """SIGKILL: no clean-up runs in the gateway. Raises: AssertionError, as `stop`, of what it left."""
         self.process.kill()
+        self._search([])
+
+    def _search(self, leaks: list[str]) -> None:
+        """The end of a process: nothing that it has left may hold a secret. `leaks`: what did before."""
+        self._searched = True
+        found = dict.fromkeys([*leaks, *self.secrets.in_folder(self.directory)])
+        assert not found, f"secrets that the gateway in {self.directory} gives away: {'; '.join(found)}"
+
+    def _leaks_in_metrics(self) -> list[str]:
+        """Of /metrics, where it is on and the config holds its password."""
+        settings = (yaml.safe_load(self.config_path.read_bytes()) or {}).get("prometheus") or {}
+        if not (settings.get("enabled") and settings.get("password") and self.running):
+            return []
+        name = f"{settings.get('username', 'prometheus')}:{settings['password']}"
+        connection = self.connect()
+        try:
+            headers = {"authorization": f"Basic {base64.b64encode(name.encode()).decode()}"}
+            connection.request("GET", "/metrics", headers=headers)
+            response = connection.getresponse()
+            assert response.status == 200, "the metrics cannot be read with the config's password"
+            return self.secrets.leaks("/metrics", response.read())
+        finally:
+            connection.close()
 
     def restart(self) -> None:
         """`stop` if it runs, then `start` on the same port and folder."""
@@ -188,6 +222,7 @@ class GatewayProcess:
         Raises:
             AssertionError: `check` is true and the exit code is not 0.
         """
+        self.secrets.of_arguments(arguments)
         done = subprocess.run(
             [*_COMMAND, "-config", str(self.config_path), *arguments],
             cwd=self.directory,
@@ -202,6 +237,7 @@ class GatewayProcess:
             assert done.returncode == 0, (
                 f"{arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
             )
+        self.secrets.of_printed(arguments, f"{done.stdout}\n{done.stderr}".encode())
         return done
 
     def create_client(self, *, wait: bool = True, **options: Option) -> ClientInfo:
@@ -217,6 +253,7 @@ class GatewayProcess:
         printed = self.cli("clients", "create", *option_arguments(named), "--json").stdout
         created = json.loads(printed)
         client = ClientInfo(id=created["id"], name=created["name"], api_key=created["api_key"])
+        self.secrets.plant(f"the key of client {client.name}", client.api_key)
         if wait and self.running:
             wait_until(lambda: self._knows(client.api_key), what=f"client {client.name} being known")
         return client
@@ -230,6 +267,7 @@ class GatewayProcess:
         """
         settings = [ClientSettings(**{"name": f"client-{next(_numbers)}", **each}) for each in options]
         created = asyncio.run(self._store_clients(settings))
+        self.secrets.of_request(json.dumps([dict(each) for each in options], default=str).encode())
         if wait and self.running:
             wait_until(lambda: self._knows(created[-1].api_key), what="the new clients being known")
         return created
@@ -316,12 +354,13 @@ class GatewayProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop it, and insist on a clean end unless the test is failing already."""
-        if not self.running:
-            return
-        if kind is None:
+        if kind is not None:
+            if self.running:
+                self.process.kill()
+        elif self.running:
             self.stop()
-        else:
-            self.kill()
+        elif not self._searched:
+            self._search([])
 
 
 def option_arguments(options: Mapping[str, Option]) -> list[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
+from tests.harness.planted import GATEWAY_KEY
+
 START_TIMEOUT_S: Final = 10.0
 
 
@@ -119,6 +121,10 @@ class ScriptedUpstream:
     ) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(START_TIMEOUT_S)
+        told = [seen for seen in self.seen if GATEWAY_KEY.search(f"{seen}".encode())]
+        assert not told or kind is not None, (
+            f"a provider was shown a gateway key: {told[0].method}, {len(told)} times"
+        )
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -58,7 +58,7 @@ async def soak(folder: Path, *, requests: int, callers: int) -> Report:
             lambda: gateway.create_client(
                 backend="openai-compatible",
                 base_url=f"http://127.0.0.1:{port}/v1",
-                backend_api_key="sk-soak",
+                backend_api_key="sk-upstream-soak",
                 max_concurrency=callers + callers // 2,
             )
         )
