@@ -38,6 +38,11 @@ _REQUEST_FIELDS = (
     "key_tail",
     "caller_address",
 )
+_NOISY = ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "urllib3", "opentelemetry")
+"""Loggers of libraries that are heard from warnings on."""
+_ECHOING = "python_multipart"
+"""A warning for each damaged form: whoever sends one could fill the log, and is told in the answer and in the
+request's own line."""
 _LEVELS = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 
 
@@ -50,8 +55,9 @@ def configure(*, level: str, format: Format, stream: TextIO | None = None) -> bo
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "urllib3", "opentelemetry"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger(_ECHOING).setLevel(logging.CRITICAL)
     return as_json
 
 

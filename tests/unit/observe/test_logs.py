@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway.core.record import RequestRecord
+from ai_gateway.dialects.forms import model_in_form
+from ai_gateway.errors import BadRequest
 from ai_gateway.observe.logs import RequestLog, configure
 
 FORGED = "x\n2026-01-01T00:00:00.000Z info 200 forged\r\x1b[2J\x85\u2028\x9b31m"
@@ -121,6 +123,15 @@ def test_no_message_and_no_exception_forges_a_line(as_json: bool) -> None:
     else:
         assert all(line.startswith("    ") for line in lines[1:])
         assert "ValueError" in stream.getvalue()
+
+
+@pytest.mark.parametrize("body", [b"no boundary", b"--b\r\nno colon\r\n\r\n"])
+def test_a_damaged_form_adds_nothing_to_the_log(body: bytes) -> None:
+    stream = io.StringIO()
+    configure(level="debug", format="json", stream=stream)
+    with pytest.raises(BadRequest):
+        model_in_form(b"multipart/form-data; boundary=b", body)
+    assert stream.getvalue() == ""
 
 
 def test_a_log_that_nobody_reads_stops_nothing() -> None:
