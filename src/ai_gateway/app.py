@@ -30,7 +30,7 @@ from ai_gateway.ingress.api import Api, Page
 from ai_gateway.ingress.health import Health
 from ai_gateway.ingress.listening import certificates_of, listen
 from ai_gateway.ingress.responses import SECURITY_HEADERS
-from ai_gateway.metering import Metering, knows, metrics_page
+from ai_gateway.metering import Metering, address_of, knows, metrics_page
 from ai_gateway.observe.logs import RequestLog, configure
 from ai_gateway.observe.model_names import ModelNames
 from ai_gateway.observe.startup import summary, warnings
@@ -190,7 +190,12 @@ def _send_telemetry(
     # Here, since its library takes longer to import than the gateway takes to start.
     from ai_gateway.observe.telemetry import Telemetry
 
-    telemetry = Telemetry(settings.telemetry, __version__, named=partial(knows, pipeline))
+    telemetry = Telemetry(
+        settings.telemetry,
+        __version__,
+        named=partial(knows, pipeline),
+        located=partial(address_of, pipeline),
+    )
     readers.append(telemetry.read)
     last.callback(telemetry.stop)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from ai_gateway.config.model import PrometheusSettings
 from ai_gateway.ingress.health import Health
@@ -24,7 +25,7 @@ from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.store.protocols import METRICS_PASSWORD, ClientStore
 
-__all__ = ["Metering", "knows", "metrics_page"]
+__all__ = ["Metering", "address_of", "knows", "metrics_page"]
 
 CLIENTS_AT_ONCE = 50
 """Between so many, requests get their turn."""
@@ -113,6 +114,23 @@ def knows(pipeline: Pipeline, client_id: str, model: str) -> bool:
     """Whether a client's settings, or its provider's list, have this model."""
     client = pipeline.snapshot.clients.get(client_id)
     return client is not None and names_model(client, model)
+
+
+def address_of(pipeline: Pipeline, client_id: str, provider: str, backend: str) -> tuple[str, int] | None:
+    """Host and port of a client's backend (empty: its main one), while that still is at this provider."""
+    client = pipeline.snapshot.clients.get(client_id)
+    if client is None:
+        return None
+    if backend:
+        upstream = next((each.upstream for each in client.fallbacks if each.backend == backend), None)
+    else:
+        upstream = client.upstream
+    if upstream is None or upstream.provider_name != provider or upstream.provider.builtin:
+        return None
+    parts = urlsplit(upstream.base)
+    if not parts.hostname:
+        return None
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 async def metrics_page(settings: PrometheusSettings, store: ClientStore, metering: Metering) -> MetricsPage:

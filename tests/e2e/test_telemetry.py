@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -68,6 +69,8 @@ class Told:
     ids: dict[str, str]
     client: ClientInfo
     log: str
+    port: int
+    """The upstream's."""
 
     def request(self, name: str) -> Span:
         [span] = [
@@ -114,7 +117,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             }
             gateway.stop()
             log = gateway.stdout() + gateway.stderr()
-        yield Told(collector, upstream.seen, ids, client, log)
+        yield Told(collector, upstream.seen, ids, client, log, urlsplit(upstream.base_url).port or 0)
 
 
 def test_the_callers_span_is_the_parent_and_the_call_is_below(told: Told) -> None:
@@ -135,6 +138,7 @@ def test_the_callers_span_is_the_parent_and_the_call_is_below(told: Told) -> Non
     found = attributes(call)
     assert found["gen_ai.operation.name"] == "chat"
     assert found["gen_ai.provider.name"] == "openai"
+    assert (found["server.address"], found["server.port"]) == ("127.0.0.1", told.port)
     assert found["gen_ai.request.model"] == "gpt-4o"
     assert found["gen_ai.response.model"] == "m"
     assert (found["gen_ai.usage.input_tokens"], found["gen_ai.usage.output_tokens"]) == (7, 3)

@@ -10,7 +10,7 @@ generative AI tool execution", "HTTP spans".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
@@ -22,9 +22,11 @@ from ai_gateway.core.record import Attempt, RequestRecord, attempts_of
 from ai_gateway.core.server_tools import RunError, ToolRun, runs_of
 from ai_gateway.core.trace import TraceContext, trace_of
 
-__all__ = ["Spans", "first_chunk_s", "operation_of", "provider_name", "tool_type"]
+__all__ = ["Locate", "Spans", "first_chunk_s", "operation_of", "provider_name", "tool_type"]
 
 Attributes = dict[str, AttributeValue]
+Locate = Callable[[str, str, str], tuple[str, int] | None]
+"""Host and port by a client's id, provider and extra backend (empty: the main one); None where unknown."""
 
 _OPERATIONS = (
     ("/chat/completions", "chat"),
@@ -78,9 +80,10 @@ def tool_type(source: str) -> str:
 class Spans:
     """Makes spans of rows."""
 
-    def __init__(self, resource: Resource, scope: InstrumentationScope) -> None:
+    def __init__(self, resource: Resource, scope: InstrumentationScope, located: Locate) -> None:
         self._resource = resource
         self._scope = scope
+        self._located = located
 
     def of(self, record: RequestRecord) -> Iterator[ReadableSpan]:
         """The spans of a finished request; none where it is not traced, or not sampled."""
@@ -138,12 +141,16 @@ class Spans:
         last: bool,
     ) -> ReadableSpan:
         start = record.started_at * 1_000_000 + round(attempt.started_ms * 1_000_000)
+        attributes = _attempt_attributes(record, attempt, number, operation, last=last)
+        where = self._located(record.client_id or "", attempt.provider, attempt.backend)
+        if where is not None:
+            attributes["server.address"], attributes["server.port"] = where
         return ReadableSpan(
             f"{operation} {attempt.model}".rstrip(),
             context=_context(trace.trace_id, trace.attempt_id(number)),
             parent=_context(trace.trace_id, trace.span_id),
             resource=self._resource,
-            attributes=_attempt_attributes(record, attempt, number, operation, last=last),
+            attributes=attributes,
             kind=SpanKind.CLIENT,
             status=_status(attempt.error),
             start_time=start,

@@ -24,7 +24,7 @@ from ai_gateway.config.model import TelemetrySettings
 from ai_gateway.core.record import Attempt, RequestRecord, attempts_of
 from ai_gateway.core.server_tools import ToolRun, runs_of
 from ai_gateway.observe.model_names import ModelNames
-from ai_gateway.observe.spans import Spans, first_chunk_s, operation_of, provider_name, tool_type
+from ai_gateway.observe.spans import Locate, Spans, first_chunk_s, operation_of, provider_name, tool_type
 from ai_gateway.observe.tool_names import ToolNames
 
 __all__ = ["Telemetry"]
@@ -42,7 +42,12 @@ class Telemetry:
     """Takes finished requests from the accounting thread."""
 
     def __init__(
-        self, settings: TelemetrySettings, version: str, *, named: Callable[[str, str], bool]
+        self,
+        settings: TelemetrySettings,
+        version: str,
+        *,
+        named: Callable[[str, str], bool],
+        located: Locate,
     ) -> None:
         """`named(client_id, model)`: whether an admin, or the provider's list, knows the model."""
         headers = {name: secret.reveal() for name, secret in settings.headers.items()}
@@ -55,7 +60,7 @@ class Telemetry:
         )
         self._names = ModelNames(named)
         self._tools = ToolNames()
-        self._spans = Spans(resource, InstrumentationScope(_SCOPE, version))
+        self._spans = Spans(resource, InstrumentationScope(_SCOPE, version), located)
         self._processor = BatchSpanProcessor(
             OTLPSpanExporter(f"{settings.endpoint}/v1/traces", headers=headers), max_queue_size=QUEUE_SPANS
         )

@@ -19,7 +19,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from ai_gateway.observe.spans import Spans
 
 ID = "req_0123456789abcdef0123456789abcdef"
-SPANS = Spans(Resource.get_empty(), InstrumentationScope("test"))
+SPANS = Spans(Resource.get_empty(), InstrumentationScope("test"), lambda *_: None)
 
 
 def spans(runs: list[ToolRun], attempts: list[Attempt]) -> list[ReadableSpan]:
