@@ -1,17 +1,18 @@
 """ai-gateway as users run it: its own process, its default settings, clients made with its command line."""
 
 import http.client
-import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from bench.errors import BenchError
 from bench.payloads import CHAT_PATH, MODEL, chat_request
-from bench.procs import Process, free_port, wait_for_200
+from bench.procs import Process, free_port, own_environment, wait_for_200
+from bench.results import GATEWAY
 from bench.target import Endpoints, Upstreams
 
 _SEEN_WITHIN_S = 5.0  # the gateway promises one second
@@ -36,13 +37,6 @@ class _NewClient(msgspec.Struct):
     api_key: str
 
 
-def _environment() -> dict[str, str]:
-    """Ours, without settings and proxies that the caller's shell may hold for another gateway."""
-    foreign = ("ai_gateway_", "http_proxy", "https_proxy", "all_proxy")
-    ours = {name: value for name, value in os.environ.items() if not name.lower().startswith(foreign)}
-    return ours | _LIMITS | {"AI_GATEWAY_SERVER__HOST": "127.0.0.1"}
-
-
 class Gateway:
     """An installation in a folder of its own; making one is its first launch, later ones are second starts.
 
@@ -50,10 +44,17 @@ class Gateway:
         BenchError: it did not start, made no client, or refused the new client's key.
     """
 
-    name = "ai-gateway"
     ready_path = "/health/live"
+    is_peer = False
 
-    def __init__(self, home: Path, *, core: int, upstreams: Upstreams) -> None:
+    def __init__(
+        self, home: Path, *, core: int, upstreams: Upstreams, name: str = GATEWAY, source: Path | None = None
+    ) -> None:
+        """`source`: the folder to import `ai_gateway` from, None: the installed one."""
+        self.name = name
+        self._env = own_environment() | _LIMITS | {"AI_GATEWAY_SERVER__HOST": "127.0.0.1"}
+        if source is not None:
+            self._env["PYTHONPATH"] = str(source)
         self._home = home
         self._core = core
         self._port = free_port()
@@ -73,7 +74,22 @@ class Gateway:
     def start(self) -> Process:
         """A new process of the gateway; its output goes to a file, as it does under a service manager."""
         command = [*self._command, "-port", str(self._port), "serve"]
-        return Process(command, core=self._core, log=self._home / "log", env=_environment())
+        return Process(command, core=self._core, log=self._home / "log", env=self._env)
+
+    @property
+    def database(self) -> Path:
+        """The file; to be written to only while the gateway does not run."""
+        return self._home / "data" / "gateway.db"
+
+    def command_line(self, *words: str) -> str:
+        """What `ai-gateway WORDS` prints. Raises: BenchError."""
+        command = [*self._command, *words]
+        done = subprocess.run(command, capture_output=True, text=True, env=self._env, check=False)
+        if done.returncode:
+            raise BenchError(
+                f"`ai-gateway {' '.join(words)}` ended with {done.returncode}: {done.stderr.strip()}"
+            )
+        return done.stdout
 
     def _new_client(self, name: str, upstream_port: int) -> str:
         options = {
@@ -88,7 +104,7 @@ class Gateway:
         }
         words = [word for option in options.items() for word in option]
         command = [*self._command, "clients", "create", *words, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
+        done = subprocess.run(command, capture_output=True, text=True, env=self._env, check=False)
         try:
             return msgspec.json.decode(done.stdout, type=_NewClient).api_key
         except msgspec.DecodeError:
@@ -103,12 +119,12 @@ class Gateway:
             raise BenchError(f"ai-gateway answers a chat request with {answer[0]}: {answer[1]!r}")
 
 
-def post_chat(port: int, key: str) -> tuple[int, bytes]:
-    """Status and body of one chat request, not streamed."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+def post_chat(port: int, key: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+    """Status and body of one chat request, not streamed; `headers` beside the usual ones."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    sent = {"authorization": f"Bearer {key}", "content-type": "application/json", **(headers or {})}
     try:
-        connection.request("POST", CHAT_PATH, chat_request(stream=False), headers)
+        connection.request("POST", CHAT_PATH, chat_request(stream=False), sent)
         response = connection.getresponse()
         return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:

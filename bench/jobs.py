@@ -2,6 +2,8 @@
 
 import msgspec
 
+from bench.payloads import MODEL
+
 
 class StreamJob(msgspec.Struct, frozen=True, kw_only=True, tag="streams"):
     """Open `streams` chat streams at once, measure for `window_s` when all of them flow, then end them."""
@@ -12,6 +14,9 @@ class StreamJob(msgspec.Struct, frozen=True, kw_only=True, tag="streams"):
     interval_s: float  # between two events of one stream; 0: as fast as they are taken
     window_s: float
     form: str = "chat"  # or `messages`: which dialect the callers speak
+    model: str = MODEL
+    headers: dict[str, str] = {}  # beside the usual ones
+    must_end: bool = True  # False: streams that are still behind after a while are cut, and that is told
     measured_pid: int | None  # the root of the process tree whose CPU time is read; None for direct
 
 
@@ -28,6 +33,7 @@ class StreamResult(msgspec.Struct, frozen=True, kw_only=True):
     latency_p99_ms: float
     with_usage: int  # streams for which the stub was asked for usage
     delivered: int  # events over the whole life of the streams, all checked
+    ended: bool = True  # False: some were cut, see `must_end`
 
 
 class RequestJob(msgspec.Struct, frozen=True, kw_only=True, tag="requests"):
@@ -38,6 +44,7 @@ class RequestJob(msgspec.Struct, frozen=True, kw_only=True, tag="requests"):
     connections: int
     rate: float
     seconds: float
+    headers: dict[str, str] = {}
 
 
 class RequestResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +53,7 @@ class RequestResult(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     latency_p50_ms: float
     latency_p99_ms: float
+    curve_ms: dict[str, float]  # by the names of `CURVE`
 
 
 class Failure(msgspec.Struct, frozen=True, tag="failure"):
@@ -61,6 +69,18 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 Job = StreamJob | RequestJob
+
+CURVE = {
+    "p10": 0.10,
+    "p25": 0.25,
+    "p50": 0.50,
+    "p75": 0.75,
+    "p90": 0.90,
+    "p95": 0.95,
+    "p99": 0.99,
+    "p999": 0.999,
+}
+"""The percentiles that are recorded, by name."""
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -11,11 +11,11 @@ from bench.target import Endpoints, Upstreams
 _FRAME = """\
 {user}
 worker_processes 1;
-worker_rlimit_nofile 20000;
+worker_rlimit_nofile 16500;
 daemon off;
 pid {home}/nginx.pid;
 error_log stderr warn;
-events {{ worker_connections 8192; }}
+events {{ worker_connections 16384; }}
 http {{
     access_log off;
     server_tokens off;
@@ -40,7 +40,7 @@ _STUB = """\
 _PROXY = """\
     upstream {name} {{
         server 127.0.0.1:{upstream};
-        keepalive 1024;
+        keepalive 8192;
         keepalive_requests 100000000;
         keepalive_timeout 600s;
     }}
@@ -88,6 +88,7 @@ class Proxy:
 
     name = "nginx"
     ready_path = "/v1/models"
+    is_peer = False
 
     def __init__(self, home: Path, *, core: int, upstreams: Upstreams) -> None:
         self._home = home

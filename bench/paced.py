@@ -10,7 +10,7 @@ from typing import cast
 import httptools
 
 from bench.errors import BenchError
-from bench.jobs import RequestJob, RequestResult, percentile
+from bench.jobs import CURVE, RequestJob, RequestResult, percentile
 from bench.payloads import asked
 from bench.streams import http_request
 from bench.timer import expirations, open_timer
@@ -23,7 +23,7 @@ class _Load:
     """Due requests, and the connections that are free to carry them."""
 
     def __init__(self, job: RequestJob) -> None:
-        self.request = http_request(job.key, *asked("chat", stream=False))
+        self.request = http_request(job.key, *asked("chat", stream=False), job.headers)
         self.free: list[_Connection] = []
         self.due: deque[int] = deque()
         self.in_flight = 0
@@ -138,4 +138,5 @@ async def run_requests(job: RequestJob) -> RequestResult:
         requests=len(latencies_ms),
         latency_p50_ms=percentile(latencies_ms, 0.50),
         latency_p99_ms=percentile(latencies_ms, 0.99),
+        curve_ms={name: percentile(latencies_ms, share) for name, share in CURVE.items()},
     )

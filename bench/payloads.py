@@ -23,7 +23,7 @@ def _prose(length: int) -> str:
     return (words * (length // len(words) + 1))[:length]
 
 
-def chat_request(*, stream: bool) -> bytes:
+def chat_request(*, stream: bool, model: str = MODEL) -> bytes:
     """A chat request of exactly 1,024 bytes; a streamed one does not ask for usage, like most."""
 
     def body(question: str) -> bytes:
@@ -32,7 +32,7 @@ def chat_request(*, stream: bool) -> bytes:
             {"role": "user", "content": question},
         ]
         settings = {"temperature": 0.7, "max_tokens": 256, "stream": stream}
-        return _compact({"model": MODEL, "messages": messages, **settings}).encode()
+        return _compact({"model": model, "messages": messages, **settings}).encode()
 
     return body(_prose(REQUEST_BYTES - len(body(""))))
 
@@ -53,11 +53,11 @@ def messages_request(*, stream: bool) -> bytes:
     return body(_prose(REQUEST_BYTES - len(body(""))))
 
 
-def asked(form: str, *, stream: bool) -> tuple[str, bytes]:
-    """Path and body of a request in one of the forms: `chat` is relayed, `messages` translated."""
+def asked(form: str, *, stream: bool, model: str = MODEL) -> tuple[str, bytes]:
+    """Path and body of a request in one of the forms: `chat` is relayed, `messages` translated (of `MODEL`)."""
     if form == "messages":
         return MESSAGES_PATH, messages_request(stream=stream)
-    return CHAT_PATH, chat_request(stream=stream)
+    return CHAT_PATH, chat_request(stream=stream, model=model)
 
 
 def chat_reply() -> str:

@@ -64,6 +64,11 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def may_open(files: int) -> bool:
+    """Whether a process may have so many open at once."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= files
+
+
 def free_port() -> int:
     """A TCP port of the loopback that nobody listens on at this moment."""
     with socket.socket() as probe:
@@ -71,6 +76,12 @@ def free_port() -> int:
         port = probe.getsockname()[1]
         assert isinstance(port, int)
         return port
+
+
+def own_environment() -> dict[str, str]:
+    """Ours, without settings and proxies that the caller's shell may hold for another gateway."""
+    foreign = ("ai_gateway_", "litellm_", "portkey_", "http_proxy", "https_proxy", "all_proxy")
+    return {name: value for name, value in os.environ.items() if not name.lower().startswith(foreign)}
 
 
 class Process:
@@ -187,12 +198,12 @@ def core_busy_seconds(core: int) -> float:
     raise BenchError(f"/proc/stat does not know core {core}")
 
 
-def settled_cpu_seconds(root: int) -> float:
+def settled_cpu_seconds(root: int, *, patience_s: float = SETTLE_S) -> float:
     """`cpu_seconds` once the tree is idle, so that work left for after the reply is counted too.
 
-    Idle is less than 3 % of a core over a second; a tree that is never idle is read after 15 s.
+    Idle is less than 3 % of a core over a second; a tree that is never idle is read after `patience_s`.
     """
-    deadline = time.monotonic() + SETTLE_S
+    deadline = time.monotonic() + patience_s
     before = cpu_seconds(root)
     while True:
         time.sleep(QUIET_S)
@@ -203,12 +214,12 @@ def settled_cpu_seconds(root: int) -> float:
 
 
 def rss_mb(root: int) -> float:
-    """Resident memory of the whole tree in MiB, as ps and top count; shared pages count for each process."""
+    """Resident memory of the whole tree in MB (10^6 bytes), as ps counts; shared pages for each process."""
     pages = 0
     for pid in tree(root):
         if (fields := _stat(pid)) is not None:
             pages += int(fields[21])
-    return pages * PAGE_BYTES / 2**20
+    return pages * PAGE_BYTES / 1e6
 
 
 class PeakRss:

@@ -1,5 +1,6 @@
 """The results as a table for people and as JSON for programs."""
 
+import datetime
 import platform
 import subprocess
 from collections.abc import Iterator
@@ -8,11 +9,25 @@ from pathlib import Path
 
 import msgspec
 
+from bench.aims import AIMS, Aim, behind, busy_machine
 from bench.procs import find_tool
-from bench.results import AIMS, DIRECT, GATEWAY, MACHINE, NGINX, Results
+from bench.results import COLUMNS, GATEWAY, NGINX, Results, Summary, summary
 
-_COLUMNS = (DIRECT, NGINX, GATEWAY)
 _LABEL_WIDTH, _WIDTH = 38, 13
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A run: what it depends on, and the value of every round."""
+
+    environment: dict[str, str]
+    rounds: int
+    quick: bool
+    notes: list[str]
+    metrics: dict[str, dict[str, list[float]]]
+
+    @property
+    def results(self) -> Results:
+        return Results(self.metrics)
 
 
 @dataclass(frozen=True)
@@ -28,7 +43,7 @@ _CHAT = (
     _Row("chat_cpu_us", "CPU us a request", 1, True),
     _Row("chat_p50_ms", "latency p50, ms", 2, True),
     _Row("chat_p99_ms", "latency p99, ms", 2, True),
-    _Row("chat_rss_mb", "RSS at most, MiB", 1),
+    _Row("chat_rss_mb", "RSS at most, MB", 1),
     _Row("chat_busy", "its core busy, %", 0),
     _Row("chat_load_busy", "load's core busy, %", 0),
 )
@@ -48,10 +63,12 @@ def _stream_rows(kind: str) -> tuple[_Row, ...]:
         _Row(f"{kind}_p50_ms", "event latency p50, ms", 2),
         _Row(f"{kind}_p99_ms", "event latency p99, ms", 2),
         _Row(f"{kind}_per_read", "events a read of the caller", 2),
-        _Row(f"{kind}_rss_mb", "RSS at most, MiB", 1),
+        _Row(f"{kind}_rss_mb", "RSS at most, MB", 1),
         _Row(f"{kind}_busy", "its core busy, %", 0),
         _Row(f"{kind}_load_busy", "load's core busy, %", 0),
     ]
+    if kind == "paced5000":
+        rows.append(_Row(f"{kind}_rss_kb_each", "RSS for each open stream, kB", 1, True))
     if kind != "fast32":
         rows.insert(1, _Row(f"{kind}_achieved", "of the expected rate, %", 1))
     return tuple(rows)
@@ -59,10 +76,11 @@ def _stream_rows(kind: str) -> tuple[_Row, ...]:
 
 _SECTIONS = (
     ("Chat requests: 1 KB in, 0.7 KB out, 64 connections, as fast as they go", _CHAT),
-    ("Chat requests at half of ai-gateway's rate, at random times", _RATE),
+    ("Chat requests at half of ai-gateway's rate (peers: of their own), at random times", _RATE),
     ("32 streams, as fast as the upstream writes", _stream_rows("fast32")),
     ("100 streams, one event each 10 ms", _stream_rows("paced100")),
     ("500 streams, one event each 10 ms", _stream_rows("paced500")),
+    ("5,000 streams, one event each 100 ms", _stream_rows("paced5000")),
     (
         "Translated: Anthropic's Messages in, Chat Completions out; requests and streams as above",
         (
@@ -84,65 +102,100 @@ _SECTIONS = (
         ),
     ),
     (
+        "Control path: dashboard, socket, queries of the whole history and an export, at half load",
+        (
+            _Row("quiet_p50_ms", "latency p50 without, ms", 2),
+            _Row("control_p50_ms", "latency p50 with, ms", 2),
+            _Row("quiet_p99_ms", "latency p99 without, ms", 2),
+            _Row("control_p99_ms", "latency p99 with, ms", 2),
+            _Row("control_exported_rows", "rows exported meanwhile", 0),
+            _Row("control_history_queries", "queries of the history meanwhile", 0),
+            _Row("control_messages", "socket's messages meanwhile", 0),
+        ),
+    ),
+    (
+        "Worker processes: two cores, which the load shares",
+        (
+            _Row("workers1_rps", "one: requests/s", 0),
+            _Row("workers2_rps", "two: requests/s", 0),
+            _Row("workers1_cpu_us", "one: CPU us a request", 1),
+            _Row("workers2_cpu_us", "two: CPU us a request", 1),
+        ),
+    ),
+    (
         "Process tree",
         (
-            _Row("rss_idle_mb", "RSS idle, MiB", 1, True),
-            _Row("rss_load_mb", "RSS under load, MiB", 1, True),
+            _Row("rss_idle_mb", "RSS idle, MB", 1, True),
+            _Row("rss_load_mb", "RSS under load, MB", 1, True),
             _Row("start_ms", "second start to first 200, ms", 0, True),
         ),
     ),
 )
-BEHIND_BELOW = 98.0  # per cent of the expected rate
-FULL_ABOVE = 95.0  # per cent of a core
-QUIET_BELOW = 5.0  # likewise
 
 
-def _cells(row: _Row, results: Results) -> Iterator[str]:
-    for column in _COLUMNS:
+def columns(results: Results) -> list[str]:
+    """The targets that were measured."""
+    return [column for column in COLUMNS if column in results.targets()]
+
+
+def _cells(row: _Row, results: Results, shown: list[str]) -> Iterator[str]:
+    for column in shown:
         value = results.median(row.metric, column)
         yield "-" if value is None else f"{value:,.{row.digits}f}"
-    ratio = results.ratio(row.metric) if row.compared else None
-    yield "" if ratio is None else f"{ratio:.2f}x"
+    yield _spread(summary(results.runs(row.metric, GATEWAY)))
+    ratio = summary(results.ratios(row.metric)) if row.compared and NGINX in shown else None
+    yield "" if ratio is None else f"{ratio.median:.2f}x"
+
+
+def _spread(found: Summary | None) -> str:
+    return "" if found is None or found.least == found.most else f"{100 * found.spread:.0f} %"
 
 
 def _line(label: str, cells: Iterator[str]) -> str:
     return f"  {label:<{_LABEL_WIDTH}}" + "".join(f"{cell:>{_WIDTH}}" for cell in cells)
 
 
-def _remarks(results: Results) -> Iterator[str]:
+def remarks(report: Report) -> list[str]:
     """What a reader must know before comparing."""
-    foreign = results.median("foreign_busy", MACHINE)
-    if foreign is not None and foreign > QUIET_BELOW:
-        yield f"  the machine was not quiet: others took {foreign:.0f} % of the measured core; measure again"
-    for streams in (100, 500):
-        for column in _COLUMNS:
-            figures = (f"paced{streams}_{name}" for name in ("achieved", "busy", "load_busy"))
-            achieved, busy, load_busy = (results.median(figure, column) for figure in figures)
-            who = f"{column}, {streams} streams"
-            if achieved is not None and achieved < BEHIND_BELOW:
-                yield f"  {who}: FELL BEHIND, {achieved:.1f} % of the expected events"
-            if busy is not None and busy > FULL_ABOVE:
-                yield f"  {who}: its core was full; events wait, share reads, and each then costs less"
-            if load_busy is not None and load_busy > FULL_ABOVE:
-                yield f"  {who}: the load's core was full; rate and latency are the load's too"
+    busy = busy_machine(report.results)
+    quick = ["one short round: these figures are rough"] if report.quick else []
+    return [*quick, *([] if busy is None else [busy]), *report.notes, *behind(report.results)]
 
 
-def table(results: Results) -> str:
-    """Every measured row, then remarks, then the aims."""
-    lines = []
+def figure_of(aim: Aim, results: Results) -> str:
+    """The median, and from which least to which most value the rounds went."""
+    found = aim.summary(results)
+    if found is None:
+        return ""
+    digits = 2 if aim.unit in ("x", " ms") and found.median < 100 else 1
+    least, median, most = (f"{value:,.{digits}f}" for value in (found.least, found.median, found.most))
+    return f"{median}{aim.unit}" + (f" ({least} to {most})" if least != most else "")
+
+
+def bound_of(aim: Aim) -> str:
+    """The bound as text."""
+    return f"{'at least' if aim.at_least else 'at most'} {aim.bound:g}{aim.unit}"
+
+
+def table(report: Report) -> str:
+    """What it depends on, every measured row, then remarks, then the aims."""
+    results = report.results
+    shown = columns(results)
+    lines = [", ".join(f"{name} {value}" for name, value in report.environment.items())]
     for title, rows in _SECTIONS:
-        measured = [row for row in rows if any(results.runs(row.metric, column) for column in _COLUMNS)]
+        measured = [row for row in rows if any(results.runs(row.metric, column) for column in shown)]
         if measured:
-            lines += ["", title, _line("", iter([*_COLUMNS, "by nginx"]))]
-            lines += [_line(row.label, _cells(row, results)) for row in measured]
-    remarks = list(_remarks(results))
-    if remarks:
-        lines += ["", "Remarks", *remarks]
+            lines += ["", title, _line("", iter([*shown, "its spread", "by nginx"]))]
+            lines += [_line(row.label, _cells(row, results, shown)) for row in measured]
+    said = remarks(report)
+    if said:
+        lines += ["", "Remarks", *(f"  {remark}" for remark in said)]
     lines += ["", "Aims"]
     for aim in AIMS:
-        value = aim.figure(results)
-        shown = "" if value is None else f"{value:,.1f}{aim.unit}, "
-        lines.append(f"  {aim.text}: {shown}aim {aim.bound:g}{aim.unit}: {aim.verdict(results)}")
+        figure = figure_of(aim, results)
+        lines.append(
+            f"  {aim.text}: {figure + ', ' if figure else ''}{bound_of(aim)}: {aim.verdict(results)}"
+        )
     return "\n".join(lines)
 
 
@@ -151,6 +204,7 @@ def environment() -> dict[str, str]:
     model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     nginx = subprocess.run([find_tool("nginx"), "-v"], capture_output=True, text=True, check=True).stderr
     return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "cpu": model[0].partition(":")[2].strip() if model else platform.machine(),
         "kernel": platform.release(),
         "python": platform.python_version(),
@@ -158,17 +212,11 @@ def environment() -> dict[str, str]:
     }
 
 
-def as_json(results: Results, *, quick: bool, runs: int) -> bytes:
-    """The same figures with the value of every run."""
-    aims = [
-        {"aim": a.text, "bound": a.bound, "value": a.figure(results), "verdict": a.verdict(results)}
-        for a in AIMS
-    ]
-    document = {
-        "environment": environment(),
-        "quick": quick,
-        "runs": runs,
-        "metrics": results.as_json(),
-        "aims": aims,
-    }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+def as_json(report: Report) -> bytes:
+    """The report, for `read`."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+
+
+def read(text: bytes) -> Report:
+    """A report that `as_json` wrote."""
+    return msgspec.json.decode(text, type=Report)

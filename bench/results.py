@@ -1,92 +1,79 @@
-"""Measured values by metric and target, and the aims that are held against their medians."""
+"""Measured values by metric and target; ratios are of one round each, since a machine's speed changes."""
 
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 DIRECT, NGINX, GATEWAY = "direct", "nginx", "ai-gateway"
+LITELLM, PORTKEY = "LiteLLM", "Portkey"
+COLUMNS = (DIRECT, NGINX, GATEWAY, LITELLM, PORTKEY)
 MACHINE = "machine"
 """The target of figures that belong to no column."""
 
 
-class Results:
-    """Every value of every run; a metric that was not measured is absent."""
+class Summary(msgspec.Struct, frozen=True):
+    """Some rounds of one figure."""
 
-    def __init__(self) -> None:
+    median: float
+    least: float
+    most: float
+
+    @property
+    def spread(self) -> float:
+        """From the least to the most, as a share of the median; 0 where that is 0."""
+        return (self.most - self.least) / abs(self.median) if self.median else 0.0
+
+
+def summary(values: Sequence[float]) -> Summary | None:
+    """None of no values."""
+    return Summary(statistics.median(values), min(values), max(values)) if values else None
+
+
+def round_ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """One ratio a round; what belongs to no pair, or would be divided by nothing, is left out."""
+    return [a / b for a, b in zip(ours, theirs, strict=False) if b]
+
+
+class Results:
+    """Every value of every round; a metric that was not measured is absent."""
+
+    def __init__(self, values: Mapping[str, Mapping[str, Sequence[float]]] | None = None) -> None:
+        """`values`: `{metric: {target: [value of each round]}}`, as `as_json` gives it back."""
         self._values: dict[str, dict[str, list[float]]] = {}
+        for metric, targets in (values or {}).items():
+            self._values[metric] = {target: list(runs) for target, runs in targets.items()}
 
     def add(self, metric: str, target: str, value: float) -> None:
-        """Record the value of one run."""
+        """Record the value of one round."""
         self._values.setdefault(metric, {}).setdefault(target, []).append(value)
 
+    def targets(self) -> set[str]:
+        """Every target of any metric."""
+        return {target for targets in self._values.values() for target in targets}
+
     def runs(self, metric: str, target: str) -> list[float]:
-        """The values of all runs, in order."""
+        """The values of all rounds, in order."""
         return self._values.get(metric, {}).get(target, [])
 
     def median(self, metric: str, target: str) -> float | None:
-        """The median of the runs, None without a run."""
-        runs = self.runs(metric, target)
-        return statistics.median(runs) if runs else None
+        """The median of the rounds, None without a round."""
+        found = summary(self.runs(metric, target))
+        return None if found is None else found.median
 
-    def ratio(self, metric: str) -> float | None:
-        """ai-gateway's median by nginx's."""
-        ours, theirs = self.median(metric, GATEWAY), self.median(metric, NGINX)
-        return ours / theirs if ours is not None and theirs else None
+    def ratios(self, metric: str, *, of: str = GATEWAY, by: str = NGINX) -> list[float]:
+        """Two targets' values of one metric, round by round."""
+        return round_ratios(self.runs(metric, of), self.runs(metric, by))
 
-    def by_relay(self, metric: str, relayed: str) -> float | None:
-        """ai-gateway's median of `metric` by its own of `relayed`."""
-        ours, plain = self.median(metric, GATEWAY), self.median(relayed, GATEWAY)
-        return ours / plain if ours is not None and plain else None
+    def ratio(self, metric: str, *, of: str = GATEWAY, by: str = NGINX) -> float | None:
+        """The median of `ratios`."""
+        found = summary(self.ratios(metric, of=of, by=by))
+        return None if found is None else found.median
 
-    def as_json(self) -> dict[str, dict[str, dict[str, object]]]:
-        """`{metric: {target: {"runs": [...], "median": x}}}`."""
-        return {
-            metric: {
-                target: {"runs": runs, "median": statistics.median(runs)} for target, runs in targets.items()
-            }
-            for metric, targets in self._values.items()
-        }
+    def against(self, metric: str, base: str) -> list[float]:
+        """ai-gateway's values of `metric` by its own of `base`, round by round."""
+        return round_ratios(self.runs(metric, GATEWAY), self.runs(base, GATEWAY))
 
-
-@dataclass(frozen=True)
-class Aim:
-    """A bound on one figure of the results; `figure` gives None where it was not measured."""
-
-    text: str
-    unit: str
-    bound: float
-    figure: Callable[[Results], float | None]
-
-    def verdict(self, results: Results) -> str:
-        """`holds`, `MISSED` or `not measured`."""
-        value = self.figure(results)
-        if value is None:
-            return "not measured"
-        return "holds" if value <= self.bound else "MISSED"
-
-
-AIMS = (
-    Aim("CPU a request, by nginx's", "x", 15, lambda r: r.ratio("chat_cpu_us")),
-    Aim("CPU a paced event (500 streams, 10 ms), by nginx's", "x", 3, lambda r: r.ratio("paced500_cpu_us")),
-    Aim(
-        "CPU a translated request, by a relayed one's",
-        "x",
-        2.5,
-        lambda r: r.by_relay("translated_cpu_us", "chat_cpu_us"),
-    ),
-    Aim(
-        "CPU a translated event (100 streams, 10 ms), by a relayed one's",
-        "x",
-        2.5,
-        lambda r: r.by_relay("translated_paced100_cpu_us", "paced100_cpu_us"),
-    ),
-    Aim(
-        "CPU a translated event (32 streams, as fast as they come), by a relayed one's",
-        "x",
-        2.5,
-        lambda r: r.by_relay("translated_fast32_cpu_us", "fast32_cpu_us"),
-    ),
-    Aim("admission by all limits, in process", " us", 10, lambda r: r.median("admission_us", GATEWAY)),
-    Aim("RSS under load", " MiB", 90, lambda r: r.median("rss_load_mb", GATEWAY)),
-    Aim("second start to first 200", " ms", 1000, lambda r: r.median("start_ms", GATEWAY)),
-)
+    def as_json(self) -> dict[str, dict[str, list[float]]]:
+        """`{metric: {target: [value of each round]}}`."""
+        return self._values

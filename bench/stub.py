@@ -16,7 +16,7 @@ import msgspec
 from bench.payloads import FIRST_EVENT, chat_reply, content_event, last_events, model_list
 from bench.timer import expirations, open_timer
 
-SLOTS = 10
+_SLOT_S = 0.001
 _EVENT_STREAM = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -39,14 +39,15 @@ _chat_request = msgspec.json.Decoder(_ChatRequest)
 class Stub:
     """Writes to all open streams: one event per `interval_s` each, or (0) as fast as they take them.
 
-    Paced streams are spread over `SLOTS` points of the interval. A stream whose reader does not keep up is
+    Paced streams are spread over the interval, a millisecond apart. A stream whose reader does not keep up is
     left out until it does: `sent` then stays behind.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._slots: list[set[_Connection]] = [set() for _ in range(SLOTS)]
-        self._opened = 0
+        self._slots: list[set[_Connection]] = [set()]
+        self._opened = self._awaited = 0
+        self._interval_s = 0.0
         self._running = False
         self._timer: int | None = None  # of paced streams
         self._due_slots = 0
@@ -60,18 +61,29 @@ class Stub:
         server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=1024)
         return int(server.sockets[0].getsockname()[1])
 
-    def begin(self, interval_s: float) -> None:
-        """Set the pace of the streams to come."""
-        self._running = True
+    def begin(self, interval_s: float, streams: int) -> None:
+        """Set the pace of the streams to come; content flows when all of them have been asked for.
+
+        Those that came first would otherwise take the whole of a slow server, and the rest never begin.
+        """
+        self._slots = [set() for _ in range(max(1, round(interval_s / _SLOT_S)))]
+        self._interval_s = interval_s
+        self._opened, self._awaited = 0, streams
+        self._slot = self._due_slots = 0
+        self._running = False
         self.sent = self.with_usage = 0
-        if interval_s:
-            self._due_slots = 0
-            self._timer = open_timer(interval_s / SLOTS)
+
+    def _flow(self) -> None:
+        self._running = True
+        if self._interval_s:
+            self._timer = open_timer(self._interval_s / len(self._slots))
             self._loop.add_reader(self._timer, self._paced_turn, self._timer)
+        else:
+            self.wake()
 
     def finish(self) -> None:
         """No further content: each open stream gets its finish event, usage if asked for, and `[DONE]`."""
-        self._running = False
+        self._running, self._awaited = False, 0
         if self._timer is not None:
             self._loop.remove_reader(self._timer)
             os.close(self._timer)
@@ -80,12 +92,13 @@ class Stub:
 
     def attach(self, stream: "_Connection", *, include_usage: bool) -> None:
         """A caller has asked for a stream."""
-        self._slots[self._opened % SLOTS].add(stream)
+        self._slots[self._opened % len(self._slots)].add(stream)
         self._opened += 1
         self.with_usage += include_usage
-        if not self._running:  # a request that comes after `finish`
+        if not self._awaited:  # a request that comes after `finish`
             self._end([stream])
-        self.wake()
+        elif self._opened == self._awaited:
+            self._flow()
 
     def detach(self, stream: "_Connection") -> None:
         """A caller has gone or has got its whole stream."""
@@ -100,12 +113,14 @@ class Stub:
 
     def _fast_turn(self) -> None:
         self._fast_turn_due = False
-        if self._running and self._timer is None and self._write_slots(SLOTS):
+        if self._running and self._timer is None and self._write_slots(len(self._slots)):
             self.wake()
 
     def _paced_turn(self, timer: int) -> None:
         self._due_slots += expirations(timer)
-        slots = min(self._due_slots, SLOTS)  # at most once around: no stream gets two events in a turn
+        slots = min(
+            self._due_slots, len(self._slots)
+        )  # at most once around: no stream gets two events in a turn
         self._due_slots -= slots
         self._write_slots(slots)
 
@@ -116,7 +131,7 @@ class Stub:
             event = content_event(time.perf_counter_ns())
             for stream in self._slots[self._slot]:
                 self.sent += stream.write_event(event)
-            self._slot = (self._slot + 1) % SLOTS
+            self._slot = (self._slot + 1) % len(self._slots)
         return self.sent - before
 
     def _end(self, streams: "list[_Connection]") -> None:

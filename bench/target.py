@@ -1,8 +1,10 @@
 """What is measured, seen from outside: where it listens, which keys it takes, how it is started."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from bench.payloads import MODEL
 from bench.procs import Process
 
 
@@ -16,12 +18,15 @@ class Upstreams:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where the load goes; a port may serve both kinds of load, told apart by the key."""
+    """Where the load goes; a port may serve both kinds of load, told apart by the key or other headers."""
 
     chat_port: int
     stream_port: int
     chat_key: str = "sk-bench"
     stream_key: str = "sk-bench"
+    stream_model: str = MODEL
+    chat_headers: Mapping[str, str] = field(default_factory=dict)
+    stream_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Server(Protocol):
@@ -38,6 +43,11 @@ class Server(Protocol):
     @property
     def endpoints(self) -> Endpoints: ...
 
+    @property
+    def is_peer(self) -> bool:
+        """Whether it is another gateway: it may write answers anew, and may fall behind for good."""
+        ...
+
     def start(self) -> Process: ...
 
 
@@ -48,3 +58,4 @@ class Target:
     name: str
     endpoints: Endpoints
     pid: int | None
+    is_peer: bool = False

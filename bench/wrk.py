@@ -3,6 +3,7 @@
 import re
 import resource
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ _SCRIPT = """\
 wrk.method = "POST"
 wrk.headers["content-type"] = "application/json"
 wrk.headers["authorization"] = "Bearer {key}"
+{headers}
 wrk.body = [==[{body}]==]
 function done(summary, latency, requests)
   local e = summary.errors
@@ -24,6 +26,10 @@ function done(summary, latency, requests)
 end
 """
 _ERRORS = ("connect", "read", "write", "status", "timeout")
+
+
+def _lua(headers: Mapping[str, str]) -> str:
+    return "\n".join(f"wrk.headers['{name}'] = '{value}'" for name, value in headers.items())
 
 
 @dataclass(frozen=True)
@@ -48,15 +54,23 @@ class Wrk:
         self._connections = connections
         self._wrk = find_tool("wrk")
 
-    def run(self, *, port: int, key: str, seconds: float, form: str = "chat") -> WrkResult:
-        """One run of whole seconds, in one of the forms of `payloads.asked`.
+    def run(
+        self,
+        *,
+        port: int,
+        key: str,
+        seconds: float,
+        form: str = "chat",
+        headers: Mapping[str, str] | None = None,
+    ) -> WrkResult:
+        """One run of whole seconds, in one of the forms of `payloads.asked`; `headers` have no quotes.
 
         Raises:
             BenchError: any request failed.
         """
         script = self._home / "chat.lua"
         path, body = asked(form, stream=False)
-        script.write_text(_SCRIPT.format(key=key, body=body.decode()))
+        script.write_text(_SCRIPT.format(key=key, body=body.decode(), headers=_lua(headers or {})))
         command = [
             *(self._wrk, "--threads", "1", "--connections", str(self._connections), "--timeout", "10s"),
             *(

@@ -1,0 +1,7 @@
+"""stub"""
+
+from bench.report import Report
+
+
+def write(report: Report) -> None:
+    """x"""
