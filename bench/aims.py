@@ -12,7 +12,7 @@ from bench.results import DIRECT, GATEWAY, MACHINE, NGINX, Results, Summary, sum
 HOLDS, MISSED, NOT_MEASURED = "holds", "MISSED", "not measured"
 NOT_MEASURABLE = "not measurable"
 VARIES_ABOVE = 0.20
-"""Spread of a baseline over the rounds, above which the machine counts as busy: a quiet one stays below 0.1."""
+"""Spread of a baseline over the rounds, above which the machine is busy; a quiet one has under 0.1."""
 _ROUNDS_TO_AGREE = 3
 FOREIGN_ABOVE = 5.0  # per cent of the cores
 BEHIND_BELOW = 98.0  # per cent of the expected events

@@ -1,7 +1,7 @@
 """The control path's load: a dashboard with its socket, queries of the whole history, an export, on and on.
 
 `python -m bench.control PORT USERNAME` reads the password from stdin, runs until stdin ends and writes what
-it did, as JSON. It takes only what its core has left over, so that it does not slow the load that is measured.
+it did, as JSON. It takes only what its core has left over, so as not to slow the load that is measured.
 """
 
 import http.client

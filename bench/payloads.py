@@ -54,7 +54,7 @@ def messages_request(*, stream: bool) -> bytes:
 
 
 def asked(form: str, *, stream: bool, model: str = MODEL) -> tuple[str, bytes]:
-    """Path and body of a request in one of the forms: `chat` is relayed, `messages` translated (of `MODEL`)."""
+    """Path and body of a request in one of the forms: `chat` is relayed, `messages` translated."""
     if form == "messages":
         return MESSAGES_PATH, messages_request(stream=stream)
     return CHAT_PATH, chat_request(stream=stream, model=model)
