@@ -20,6 +20,7 @@ _COMMANDS = {
     "clients": "clients",
     "models": "models",
     "admin": "admin",
+    "tools": "tools",
     "usage": "usage",
     "secrets": "secrets_command",
 }

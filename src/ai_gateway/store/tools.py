@@ -209,12 +209,14 @@ def _target(name: str) -> Target:
 
 
 def _changes(before: McpServerSettings | None, after: McpServerSettings | None) -> list[Change]:
-    """The fields that differ; of secrets, only that there are some."""
+    """The fields that differ; of a new or deleted one, those that are not at their default. Of secrets, only
+    that there are some."""
     changes = []
-    for field in McpServerSettings.model_fields:
-        old, new = (None if each is None else getattr(each, field) for each in (before, after))
-        if old != new and (old or new):
-            changes.append(Change(field, _told(field, old), _told(field, new)))
+    for name, field in McpServerSettings.model_fields.items():
+        old, new = (field.default if each is None else getattr(each, name) for each in (before, after))
+        if old != new:
+            told = (None if each is None else _told(name, getattr(each, name)) for each in (before, after))
+            changes.append(Change(name, *told))
     return changes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,9 @@ class Toolbox:
         proxies: Proxies | None = None,
         *,
         backoff: Backoff | None = None,
+        load: Callable[[], Connect] = load_connect,
     ) -> None:
+        """`load` brings the way to MCP servers; called in a thread, where there is a server."""
         self.limits = limits
         self._guard = guard
         self._proxies = proxies
@@ -76,6 +78,7 @@ class Toolbox:
             max_fetch_bytes=limits.max_fetch_bytes,
             max_text_bytes=limits.max_output_bytes,
         )
+        self._load = load
         self._backoff = backoff or Backoff()
         self._built_ins = built_ins()
         self._configuration = Configuration()
@@ -227,7 +230,7 @@ class Toolbox:
     async def _loaded(self) -> Connect:
         async with self._loading:
             if self._connect is None:  # in a thread, so that requests go on meanwhile
-                self._connect = await asyncio.to_thread(load_connect)
+                self._connect = await asyncio.to_thread(self._load)
             return self._connect
 
     async def _fetching(self) -> Fetcher:
