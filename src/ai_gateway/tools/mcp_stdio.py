@@ -105,6 +105,9 @@ class StdioTransport:
         with contextlib.suppress(OSError):
             process.stdin.close()
         await _ended(process)
+        transport = getattr(process, "_transport", None)  # nothing public closes it, and a survivor of what
+        if transport is not None:  # the child has started would keep the pipes open
+            transport.close()
         for pump in self._pumps:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)

@@ -150,6 +150,8 @@ class McpServer:
         """Run one of its tools; the caller bounds the time."""
         async with self._slots:
             try:
+                if self._renewing:
+                    await self._settled.wait()
                 connection = self._connected()
                 try:
                     return await connection.call(tool, arguments)
@@ -187,13 +189,13 @@ class McpServer:
                 await asyncio.wait({stay})
             finally:
                 await _cancelled(stay)
+            reason = _reason(stay, self.server.name)
             if self._renewing:
-                self._renewing = False
                 continue
             lasted_s = (_now_ms() - self._since_ms) / 1000
             good = self._state == "ready" and lasted_s >= self._backoff.good_after_s
             self._failures = 1 if good else self._failures + 1
-            await self._pause(_reason(stay, self.server.name))
+            await self._pause(reason)
 
     async def _pause(self, reason: str) -> None:
         seconds = self._backoff.pause_s(self._failures)
@@ -248,6 +250,7 @@ class McpServer:
         if state == "connecting":
             self._settled.clear()
         else:
+            self._renewing = False
             self._settled.set()
         self._changed()
 
