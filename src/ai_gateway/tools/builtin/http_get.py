@@ -120,7 +120,7 @@ def _charset(body: bytes, told: str | None) -> str | None:
     for charset in names:
         try:
             if charset:
-                b"".decode(charset)  # is it known, and of text?
+                b"x".decode(charset, "replace")  # is it known, and of text?
                 return charset
         except (LookupError, ValueError):
             continue

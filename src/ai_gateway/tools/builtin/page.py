@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 __all__ = ["page_text"]
 
+_MARKUP = re.compile(r"<(?=[A-Za-z!?]|/[A-Za-z])")
 _NAME = re.compile(r"/?[A-Za-z][^\s/>]*")
 _REST = re.compile(r"""[^>"']*+(?:"[^"]*+"[^>"']*+|'[^']*+'[^>"']*+)*+>""")
 _HREF = re.compile(r"""\shref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
@@ -81,11 +82,11 @@ class _Scanner:
     def run(self) -> None:
         html, at = self._html, 0
         while True:
-            start = html.find("<", at)
-            if start < 0:
+            found = _MARKUP.search(html, at)
+            if found is None:
                 break
-            self._say(html[at:start])
-            at = self._markup(start)
+            self._say(html[at : found.start()])
+            at = self._markup(found.start())
             if at < 0:
                 return
         self._say(html[at:])
@@ -102,9 +103,7 @@ class _Scanner:
         if html.startswith(("<!", "<?"), start):
             return _after(html.find(">", start), 1)
         name = _NAME.match(html, start + 1)
-        if name is None:
-            self._say("<")
-            return start + 1
+        assert name is not None, "it is what has been found"
         end = self._tag_end(name.end())
         if end < 0:
             return -1
