@@ -15,7 +15,7 @@ const EditClient = lazy(() => import("@/pages/clients/EditClient"));
 const Requests = lazy(() => import("@/pages/requests/Requests"));
 const RequestDetail = lazy(() => import("@/pages/requests/RequestPage"));
 const Usage = lazy(() => import("@/pages/usage/Usage"));
-const Tools = lazy(() => import("@/pages/Tools"));
+const Tools = lazy(() => import("@/pages/tools/Tools"));
 const Playground = lazy(() => import("@/pages/playground/Playground"));
 const Settings = lazy(() => import("@/pages/settings/Settings"));
 const Audit = lazy(() => import("@/pages/Audit"));

@@ -16,13 +16,13 @@ from ai_gateway.admin.docs_page import docs_csp, docs_page
 from ai_gateway.admin.guard import Guard
 from ai_gateway.admin.openapi import API, document
 from ai_gateway.admin.problems import ApiError, field_faults, invalid, problem, summary_of
-from ai_gateway.admin.routes import account, clients, connections, meta, playground, traffic, users
+from ai_gateway.admin.routes import account, clients, connections, meta, playground, tools, traffic, users
 from ai_gateway.admin.services import Services
 from ai_gateway.store.protocols import BadCursor, StoreError
 
 __all__ = ["GROUPS", "build_app", "make_api"]
 
-GROUPS = (account, users, meta, clients, connections, traffic, playground)
+GROUPS = (account, users, meta, clients, connections, traffic, tools, playground)
 
 
 def build_app() -> FastAPI:

@@ -23,6 +23,7 @@ from ai_gateway.admin.schemas.traffic import (
     Point,
     RequestDetail,
     RequestSummary,
+    ToolRun,
     TopClient,
     TopModel,
     Totals,
@@ -32,6 +33,8 @@ from ai_gateway.core import client as core
 from ai_gateway.core.headroom import LimitState as HeldLimit
 from ai_gateway.core.record import Attempt as AttemptRecord
 from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.server_tools import ToolRun as ToolRunRecord
+from ai_gateway.core.server_tools import runs_of
 from ai_gateway.store.admin_protocols import PointRow, Sums, TopRow, UsageReportRow
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "point",
     "request_detail",
     "request_summary",
+    "tool_run",
     "top_client",
     "top_model",
     "totals",
@@ -50,6 +54,7 @@ __all__ = [
 _LIMIT_NAMES: dict[str, LimitName] = {name: name for name in get_args(LimitName)}
 _attempts = msgspec.json.Decoder(list[AttemptRecord])
 MAX_ATTEMPTS = 1000
+MAX_RUNS = 1000
 
 
 def client_view(client: core.Client) -> Client:
@@ -168,6 +173,7 @@ def request_detail(row: RequestRecord) -> RequestDetail:
         caller_address=row.caller_address,
         usage_raw=row.usage_raw,
         attempt_log=_attempt_log(row),
+        tool_runs=[tool_run(run) for run in runs_of(row.tool_log)[:MAX_RUNS]],
         bodies=_bodies(row),
     )
 
@@ -177,6 +183,17 @@ def _attempt_log(row: RequestRecord) -> list[Attempt]:
         return []
     found = _attempts.decode(row.attempt_log)[:MAX_ATTEMPTS]
     return [Attempt(**{name: getattr(each, name) for name in Attempt.model_fields}) for each in found]
+
+
+def tool_run(run: ToolRunRecord) -> ToolRun:
+    return ToolRun(
+        name=run.name,
+        server=run.source or None,
+        round=run.round,
+        started_ms=run.started_ms,
+        duration_ms=run.duration_ms,
+        error=run.error,
+    )
 
 
 def _bodies(row: RequestRecord) -> Bodies | None:

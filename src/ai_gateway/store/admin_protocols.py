@@ -221,8 +221,10 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditStore(Protocol):
-    async def note(self, action: str, target_kind: str, target_id: str | None, *, by: Actor) -> None:
-        """What changes no other row, such as a failed sign-in."""
+    async def note(
+        self, action: str, target_kind: str, target_id: str | None, *, name: str | None = None, by: Actor
+    ) -> None:
+        """What changes no other row, such as a failed sign-in. `name`: the target's; None: the actor's."""
         ...
 
     async def page(self, wanted: AuditFilter, *, before: int | None, limit: int) -> Sequence[AuditRow]:
@@ -259,6 +261,10 @@ class HistoryStore(Protocol):
 
     async def request(self, request_id: str) -> RequestRecord | None:
         """With its bodies, where they are still there."""
+        ...
+
+    async def tool_requests(self, limit: int) -> Sequence[RequestRecord]:
+        """Those in which the gateway ran tools, newest first, with their `tool_log`."""
         ...
 
 

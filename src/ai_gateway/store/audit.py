@@ -115,9 +115,11 @@ class SqlAuditStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def note(self, action: str, target_kind: str, target_id: str | None, *, by: Actor) -> None:
+    async def note(
+        self, action: str, target_kind: str, target_id: str | None, *, name: str | None = None, by: Actor
+    ) -> None:
         async with self._database.writing() as connection:
-            await audit(connection, action, Target(target_kind, target_id, by.name), by=by)
+            await audit(connection, action, Target(target_kind, target_id, name or by.name), by=by)
 
     async def page(self, wanted: AuditFilter, *, before: int | None, limit: int) -> Sequence[AuditRow]:
         query = select(_log).order_by(_log.c.id.desc()).limit(limit)

@@ -76,6 +76,13 @@ class SqlHistoryStore:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else RequestRecord(**row._mapping)
 
+    async def tool_requests(self, limit: int) -> list[RequestRecord]:
+        log = _requests.c.tool_log
+        columns = (*(_requests.c[name] for name in _LIST_NAMES), log)
+        query = _paged(select(*columns).where(log.is_not(None)), None).limit(limit)
+        async with self._database.reading() as connection:
+            return [RequestRecord(**row._mapping) for row in await connection.execute(query)]
+
 
 def floor_query(leading: list[Condition], *, before: Position | None, scan: int) -> Select[Any]:
     """Where a page stops looking. Reads nothing but an index."""

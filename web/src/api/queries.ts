@@ -35,7 +35,8 @@ export const queries = {
   discover: () => get("discover", "/discover"),
   status: () => ({ ...get("status", "/status"), refetchInterval: 5_000 }),
   settings: () => get("settings", "/settings"),
-  tools: () => get("tools", "/tools"),
+  tools: () => ({ ...get("tools", "/tools"), refetchInterval: 3_000 }),
+  toolCalls: () => ({ ...get("toolCalls", "/tools/calls"), refetchInterval: 5_000 }),
   clients: (query: Query) => ({
     ...get("clients", "/clients", { query }),
     placeholderData: keepPreviousData,

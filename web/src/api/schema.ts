@@ -281,26 +281,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/admin/api/v1/tools": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List the gateway's own tools
-         * @description List the gateway's own tools.
-         */
-        get: operations["list_tools"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/admin/api/v1/audit": {
         parameters: {
             query?: never;
@@ -653,6 +633,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/api/v1/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the gateway's own tools and the MCP servers that bring some of them
+         * @description List the gateway's own tools and the MCP servers that bring some of them.
+         */
+        get: operations["list_tools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/tools/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the newest calls of the gateway's tools that models have made
+         * @description List the newest calls of the gateway's tools that models have made.
+         */
+        get: operations["list_tool_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/tools/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Switch a tool on or off, for every client
+         * @description Switch a tool on or off, for every client.
+         */
+        patch: operations["switch_tool"];
+        trace?: never;
+    };
+    "/admin/api/v1/tools/{name}/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a tool as a model would. What it does in the world, it does
+         * @description Run a tool as a model would. What it does in the world, it does.
+         */
+        post: operations["call_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/tools/servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add an MCP server that speaks streamable HTTP
+         * @description Add an MCP server that speaks streamable HTTP.
+         */
+        post: operations["add_tool_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/v1/tools/servers/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove an MCP server and its tools
+         * @description Remove an MCP server and its tools.
+         */
+        delete: operations["remove_tool_server"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an MCP server, or switch it on or off
+         * @description Change an MCP server, or switch it on or off.
+         */
+        patch: operations["update_tool_server"];
+        trace?: never;
+    };
+    "/admin/api/v1/tools/servers/{name}/reconnect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try an MCP server that is away again now
+         * @description Try an MCP server that is away again now.
+         */
+        post: operations["reconnect_tool_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/api/v1/playground/chat": {
         parameters: {
             query?: never;
@@ -688,6 +812,11 @@ export interface components {
             backend: string;
             /** Model */
             model: string;
+            /**
+             * Round
+             * @description counted up each time that the gateway's tools have run
+             */
+            round: number;
             /** Started Ms */
             started_ms: number;
             /** Latency Ms */
@@ -1285,6 +1414,36 @@ export interface components {
             /** Token */
             token: string;
         };
+        /**
+         * NewToolServer
+         * @description An MCP server that speaks streamable HTTP.
+         */
+        NewToolServer: {
+            /** Name */
+            name: string;
+            /** Url */
+            url: string;
+            /**
+             * Headers
+             * @description write-only
+             * @default {}
+             */
+            headers?: {
+                [key: string]: string;
+            };
+            /** Timeout Seconds */
+            timeout_seconds?: number | null;
+            /**
+             * Tools
+             * @default []
+             */
+            tools?: string[];
+            /**
+             * On
+             * @default true
+             */
+            on?: boolean;
+        };
         /** NewUser */
         NewUser: {
             /** Username */
@@ -1527,6 +1686,8 @@ export interface components {
             usage_raw: string | null;
             /** Attempt Log */
             attempt_log: components["schemas"]["Attempt"][];
+            /** Tool Runs */
+            tool_runs: components["schemas"]["ToolRun"][];
             bodies: components["schemas"]["Bodies"] | null;
         };
         /** RequestSummary */
@@ -1799,18 +1960,269 @@ export interface components {
             last_used_at: string | null;
         };
         /**
-         * Tools
-         * @description The gateway's own tools; this version has none.
+         * Tool
+         * @description A tool as models see it.
          */
-        Tools: {
-            /** Builtin */
-            builtin: string[];
-            /** Mcp Servers */
-            mcp_servers: string[];
-            /** Available */
+        Tool: {
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+            /**
+             * Parameters
+             * @description JSON Schema of its arguments
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /**
+             * Server
+             * @description the MCP server that has it; null: built in
+             */
+            server: string | null;
+            /**
+             * On
+             * @description its own switch
+             */
+            on: boolean;
+            /**
+             * Available
+             * @description offered to models: on, and its server is on and ready
+             */
             available: boolean;
-            /** Reason */
-            reason: string;
+            /**
+             * Fixed
+             * @description the configuration switches it off: so it stays
+             */
+            fixed: boolean;
+        };
+        /**
+         * ToolCall
+         * @description A run that a model asked for.
+         */
+        ToolCall: {
+            /** Request Id */
+            request_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Client Id */
+            client_id: string | null;
+            /** Client Name */
+            client_name: string | null;
+            /** Name */
+            name: string;
+            /** Server */
+            server: string | null;
+            /** Round */
+            round: number;
+            /** Duration Ms */
+            duration_ms: number;
+            /** Error */
+            error: string | null;
+        };
+        /** ToolCalls */
+        ToolCalls: {
+            /**
+             * Items
+             * @description newest first
+             */
+            items: components["schemas"]["ToolCall"][];
+        };
+        /**
+         * ToolPart
+         * @description A piece of a result, as the model would get it.
+         */
+        ToolPart: {
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "text" | "image" | "document" | "audio" | "video";
+            /** Text */
+            text?: string | null;
+            /** Media Type */
+            media_type?: string | null;
+            /**
+             * Data
+             * @description base64
+             */
+            data?: string | null;
+            /** Url */
+            url?: string | null;
+        };
+        /** ToolResult */
+        ToolResult: {
+            /**
+             * Error
+             * @description null: it worked
+             */
+            error: string | null;
+            /** Duration Ms */
+            duration_ms: number;
+            /** Parts */
+            parts: components["schemas"]["ToolPart"][];
+        };
+        /**
+         * ToolRun
+         * @description One run of a tool of the gateway.
+         */
+        ToolRun: {
+            /** Name */
+            name: string;
+            /**
+             * Server
+             * @description the MCP server that has it; null: built in
+             */
+            server: string | null;
+            /**
+             * Round
+             * @description of the upstream calls, the one that asked for it
+             */
+            round: number;
+            /**
+             * Started Ms
+             * @description after the request's start
+             */
+            started_ms: number;
+            /** Duration Ms */
+            duration_ms: number;
+            /**
+             * Error
+             * @description null: it worked
+             */
+            error: string | null;
+        };
+        /**
+         * ToolServer
+         * @description An MCP server, without the values of its secrets.
+         */
+        ToolServer: {
+            /** Name */
+            name: string;
+            /**
+             * Transport
+             * @enum {string}
+             */
+            transport: "stdio" | "http";
+            /**
+             * Origin
+             * @description where it is named
+             * @enum {string}
+             */
+            origin: "config" | "database";
+            /** On */
+            on: boolean;
+            /**
+             * Fixed
+             * @description the configuration switches it off: so it stays
+             */
+            fixed: boolean;
+            /**
+             * Editable
+             * @description may be changed and removed here
+             */
+            editable: boolean;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "connecting" | "ready" | "failed" | "off";
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Error */
+            error: string | null;
+            /** Next Try At */
+            next_try_at: string | null;
+            /**
+             * About
+             * @description its own name and version; may be empty
+             */
+            about: string;
+            /**
+             * Url
+             * @description of streamable HTTP
+             */
+            url: string | null;
+            /**
+             * Command
+             * @description of stdio, without its arguments
+             */
+            command: string | null;
+            /** Header Names */
+            header_names: string[];
+            /**
+             * Timeout Seconds
+             * @description for a call; null: tools.timeout_seconds
+             */
+            timeout_seconds: number | null;
+            /**
+             * Tools
+             * @description those that are used, exact or with *; empty: all
+             */
+            tools: string[];
+            /** Tool Count */
+            tool_count: number;
+            /** Warnings */
+            warnings: string[];
+        };
+        /**
+         * ToolServerChange
+         * @description What is left out stays. Of a server of the config file `on` alone may be changed.
+         */
+        ToolServerChange: {
+            /** On */
+            on?: boolean | null;
+            /** Url */
+            url?: string | null;
+            /**
+             * Headers
+             * @description write-only; names that are left out stay, null removes one
+             */
+            headers?: {
+                [key: string]: string | null;
+            } | null;
+            /** Timeout Seconds */
+            timeout_seconds?: number | null;
+            /** Tools */
+            tools?: string[] | null;
+        };
+        /** ToolSwitch */
+        ToolSwitch: {
+            /** On */
+            on: boolean;
+        };
+        /** ToolTry */
+        ToolTry: {
+            /**
+             * Arguments
+             * @default {}
+             */
+            arguments?: {
+                [key: string]: unknown;
+            };
+        };
+        /** Tools */
+        Tools: {
+            /** Tools */
+            tools: components["schemas"]["Tool"][];
+            /** Servers */
+            servers: components["schemas"]["ToolServer"][];
+            /**
+             * Gateway Clients
+             * @description active clients whose tool_mode is gateway
+             */
+            gateway_clients: number;
+            /**
+             * Timeout Seconds
+             * @description for a call, where a server has no own time
+             */
+            timeout_seconds: number;
         };
         /** TopClient */
         TopClient: {
@@ -2597,35 +3009,6 @@ export interface operations {
             };
         };
     };
-    list_tools: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Tools"];
-                };
-            };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     list_audit: {
         parameters: {
             query?: {
@@ -3291,6 +3674,262 @@ export interface operations {
                 content: {
                     "text/csv": string;
                 };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tools"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tool_calls: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolCalls"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switch_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolSwitch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tool"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    call_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolTry"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolResult"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_tool_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToolServer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServer"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_tool_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_tool_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolServerChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServer"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reconnect_tool_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description An error */
             default: {

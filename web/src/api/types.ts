@@ -18,7 +18,15 @@ export type Circuit = Schemas["Circuit"];
 export type Status = Schemas["Status"];
 export type Setting = Schemas["Setting"];
 export type AuditRow = Schemas["AuditEntry"];
+
 export type Tools = Schemas["Tools"];
+export type Tool = Schemas["Tool"];
+export type ToolServer = Schemas["ToolServer"];
+export type NewToolServer = Schemas["NewToolServer"];
+export type ToolServerChange = Schemas["ToolServerChange"];
+export type ToolCall = Schemas["ToolCall"];
+export type ToolResult = Schemas["ToolResult"];
+export type ToolPart = Schemas["ToolPart"];
 
 export type LimitState = Schemas["LimitState"];
 export type Client = Schemas["Client"];
@@ -41,6 +49,7 @@ export type TopClient = Schemas["TopClient"];
 export type RequestSummary = Schemas["RequestSummary"];
 export type RequestDetail = Schemas["RequestDetail"];
 export type Attempt = Schemas["Attempt"];
+export type ToolRun = Schemas["ToolRun"];
 export type Overview = Schemas["Overview"];
 export type Delta = Schemas["Delta"];
 export type Usage = Schemas["Usage"];

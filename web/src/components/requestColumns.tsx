@@ -4,6 +4,7 @@ import { Link } from "wouter";
 
 import type { RequestSummary } from "@/api/types";
 import type { Column } from "@/components/DataTable";
+import { Icon } from "@/components/Icon";
 import { Cost, Num, Plain, When } from "@/components/Text";
 import { StatusBadge } from "@/components/StatusBadge";
 import { duration } from "@/lib/format";
@@ -55,7 +56,16 @@ const COLUMNS: Record<Name, Column<RequestSummary>> = {
     cell: (row) => (
       <>
         {model(row) ? <Plain text={model(row)} cut /> : <span className="gw-dim">none</span>}
-        {row.attempts > 1 && <div className="gw-dim">{row.attempts} attempts</div>}
+        {(row.attempts > 1 || row.tools_used) && (
+          <div className="gw-dim" style={{ display: "flex", gap: 6, alignItems: "center" }}>
+            {row.attempts > 1 && `${row.attempts} attempts`}
+            {row.tools_used && (
+              <span title="The model called tools" role="img" aria-label="The model called tools" style={{ display: "inline-flex" }}>
+                <Icon name="tools" size={13} />
+              </span>
+            )}
+          </div>
+        )}
       </>
     ),
   },

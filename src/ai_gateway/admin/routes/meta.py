@@ -1,4 +1,4 @@
-"""Providers, defaults, status, settings, audit log, tools."""
+"""Providers, defaults, status, settings, audit log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from ai_gateway.admin.schemas.meta import (
     Providers,
     Settings,
     Status,
-    Tools,
 )
 from ai_gateway.admin.settings_view import settings_view
 from ai_gateway.policy.price_table import price_table
@@ -101,13 +100,6 @@ async def get_status(services: AppServices) -> Status:
 async def get_settings(services: AppServices) -> Settings:
     """Show the configuration, without its secrets."""
     return settings_view(services.settings, services.config_path, services.environ)
-
-
-@routes.get("/tools", role=Role.VIEWER)
-async def list_tools() -> Tools:
-    """List the gateway's own tools."""
-    reason = "this version runs no tools of its own: callers' tool calls pass through to them"
-    return Tools(builtin=[], mcp_servers=[], available=False, reason=reason)
 
 
 @routes.get("/audit", role=Role.VIEWER)

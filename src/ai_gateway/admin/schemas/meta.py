@@ -1,4 +1,4 @@
-"""Providers, defaults, status, settings, audit log, tools."""
+"""Providers, defaults, status, settings, audit log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ __all__ = [
     "Setting",
     "Settings",
     "Status",
-    "Tools",
 ]
 
 JsonScalar = str | int | float | bool | None
@@ -131,12 +130,3 @@ class AuditEntry(Model):
     target_id: str | None
     target_name: str | None
     changes: list[AuditChange]
-
-
-class Tools(Model):
-    """The gateway's own tools; this version has none."""
-
-    builtin: list[str]
-    mcp_servers: list[str]
-    available: bool
-    reason: str

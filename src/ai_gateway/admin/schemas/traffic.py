@@ -22,6 +22,7 @@ __all__ = [
     "RequestSummary",
     "Series",
     "SnapshotMessage",
+    "ToolRun",
     "TopClient",
     "TopModel",
     "Totals",
@@ -105,6 +106,7 @@ class Attempt(Model):
     provider: str
     backend: str
     model: str
+    round: Annotated[int, Field(description="counted up each time that the gateway's tools have run")]
     started_ms: float
     latency_ms: float
     status: int | None
@@ -116,6 +118,17 @@ class Attempt(Model):
     reasoning_tokens: int
     usage_estimated: bool
     cost_usd: Cost
+
+
+class ToolRun(Model):
+    """One run of a tool of the gateway."""
+
+    name: str
+    server: Annotated[str | None, Field(description="the MCP server that has it; null: built in")]
+    round: Annotated[int, Field(description="of the upstream calls, the one that asked for it")]
+    started_ms: Annotated[float, Field(description="after the request's start")]
+    duration_ms: float
+    error: Annotated[str | None, Field(description="null: it worked")]
 
 
 class Bodies(Model):
@@ -135,6 +148,7 @@ class RequestDetail(RequestSummary):
     caller_address: str | None
     usage_raw: str | None
     attempt_log: list[Attempt]
+    tool_runs: list[ToolRun]
     bodies: Bodies | None
 
 

@@ -47,10 +47,20 @@ const COLUMNS: Column<Row>[] = [
   { key: "cost", title: "Cost", right: true, cell: (row) => <Cost usd={row.cost_usd} /> },
 ];
 
-/** Each call to a provider: retries and fallbacks are told one by one. */
+const ROUND: Column<Row> = {
+  key: "round",
+  title: "Round",
+  right: true,
+  cell: (row) => <span className="gw-num">{row.round}</span>,
+};
+const WITH_ROUND = [...COLUMNS.slice(0, 1), ROUND, ...COLUMNS.slice(1)];
+
+/** Each call to a provider: retries and fallbacks are told one by one, and rounds between which tools ran. */
 export function Attempts({ rows, count }: { rows: readonly Attempt[]; count: number }) {
+  const rounds = new Set(rows.map((row) => row.round)).size;
+  const told = count === 1 ? "One attempt" : `${count} attempts`;
   return (
-    <Card title={count === 1 ? "One attempt" : `${count} attempts`}>
+    <Card title={rounds > 1 ? `${told} in ${rounds} rounds` : told}>
       {rows.length === 0 ? (
         <span className="gw-dim">
           {count === 0 ? "No provider was asked." : "One call, without retry or fallback: the timing above is its own."}
@@ -58,7 +68,7 @@ export function Attempts({ rows, count }: { rows: readonly Attempt[]; count: num
       ) : (
         <DataTable
           label="Attempts"
-          columns={COLUMNS}
+          columns={rounds > 1 ? WITH_ROUND : COLUMNS}
           rows={rows.map((row, index) => ({ ...row, number: index + 1 }))}
           rowKey={(row) => String(row.number)}
         />

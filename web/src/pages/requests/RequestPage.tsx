@@ -15,6 +15,7 @@ import { duration } from "@/lib/format";
 import { pretty } from "@/lib/text";
 import { Attempts } from "@/pages/requests/Attempts";
 import { Timing } from "@/pages/requests/Timing";
+import { ToolRuns } from "@/pages/requests/ToolRuns";
 import { Link } from "wouter";
 
 export default function RequestPage({ id }: { id: string }) {
@@ -66,6 +67,7 @@ function Content({ request }: { request: RequestDetail }) {
         </Card>
       </div>
       <Attempts rows={request.attempt_log} count={request.attempts} />
+      <ToolRuns rows={request.tool_runs} />
       <Bodies request={request} />
     </>
   );
