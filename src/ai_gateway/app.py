@@ -141,6 +141,8 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
                 pipeline=pipeline,
                 transports=transports,
                 proxies=proxies,
+                toolbox=toolbox,
+                reload_tools=keeper.reload,
                 state=Gauges(health, pipeline, limiter, upkeep),
                 feed=feed,
             )

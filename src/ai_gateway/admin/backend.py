@@ -21,6 +21,7 @@ from ai_gateway.store.database import Database
 from ai_gateway.store.history import SqlHistoryStore
 from ai_gateway.store.live import SqliteLiveStore
 from ai_gateway.store.protocols import StoreError
+from ai_gateway.store.tools import SqlToolStore
 from ai_gateway.store.usage import SqlUsageStore
 from ai_gateway.store.users import SqlUserStore
 
@@ -69,6 +70,9 @@ async def open_backend(parts: Parts, on_close: Callable[[Database], None]) -> Ba
         state=parts.state,
         calendar=calendar,
         pipeline=parts.pipeline,
+        toolbox=parts.toolbox,
+        tools=SqlToolStore(database, parts.box),
+        reload_tools=parts.reload_tools,
         transports=parts.transports,
         proxies=parts.proxies,
         now_ms=now_ms,

@@ -14,6 +14,7 @@ from ai_gateway.config import Settings
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.store.crypto import SecretBox
 from ai_gateway.store.database import Database
+from ai_gateway.tools.toolbox import Toolbox
 from ai_gateway.upstream.pool import TransportPool
 from ai_gateway.upstream.proxies import Proxies
 
@@ -33,6 +34,8 @@ class Parts:
     pipeline: Pipeline
     transports: TransportPool
     proxies: Proxies | None
+    toolbox: Toolbox
+    reload_tools: Callable[[], Awaitable[None]]
     state: GatewayState
     feed: Feed
 

@@ -45,16 +45,23 @@ class ToolKeeper:
         self._version = version
         self._seen: int | None = None
         self._configuration: Configuration | None = None
+        self._reading = asyncio.Lock()
 
     async def refresh(self) -> None:
         """Raises: StoreError; the tools are as before then."""
         version = self._version()
         if version == self._seen:
             return
-        found = await configuration_of(self._settings, self._store)
-        if found != self._configuration:
-            self._toolbox.apply(found)
-        self._configuration, self._seen = found, version
+        await self.reload()
+        self._seen = version
+
+    async def reload(self) -> None:
+        """Look now: for who has just changed something. Raises: StoreError."""
+        async with self._reading:
+            found = await configuration_of(self._settings, self._store)
+            if found != self._configuration:
+                self._toolbox.apply(found)
+            self._configuration = found
 
     async def watch(self, stop: asyncio.Event) -> None:
         """See every change within a second, until `stop`."""

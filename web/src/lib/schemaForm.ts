@@ -64,7 +64,7 @@ function choices(schema: Schema): string[] {
 
 function kindOf(schema: Schema): Kind {
   const type = schema["type"];
-  const types = (Array.isArray(type) ? type : [type]).filter((each) => each !== "null");
+  const types = (Array.isArray(type) ? (type as unknown[]) : [type]).filter((each) => each !== "null");
   const [only] = types;
   if (types.length !== 1) return "json";
   if (only === "string") return "text";

@@ -61,6 +61,11 @@ export function ClientFacts({ client }: { client: Client }) {
           client.fallback_models.length > 0 && ["Fallback", <Names key="f" names={client.fallback_models} none="" />],
           ["Known models", client.models.length === 0 ? "Not fetched yet" : count(client.models.length)],
           !!client.system_prompt && ["System prompt", `${count(client.system_prompt.length)} characters`],
+          ["Tool mode", client.tool_mode === "gateway" ? "Gateway" : "Pass through"],
+          client.tool_mode === "gateway" && [
+            "Server tools",
+            <Names key="t" names={client.server_tools} none="Every tool" />,
+          ],
           ["Allowed addresses", <Names key="i" names={client.allowed_ips} none="Any" />],
           ["Bodies", client.log_bodies ? "Logged" : "Not logged"],
           ["Timeout", `${client.timeout_seconds} s`],

@@ -15,6 +15,7 @@ import { ExpiryInput } from "@/pages/clients/ExpiryInput";
 import { KnownModels } from "@/pages/clients/KnownModels";
 import { ModelPicker } from "@/pages/clients/ModelPicker";
 import { AliasInput, FallbackInput } from "@/pages/clients/ModelsInput";
+import { ServerToolsPicker } from "@/pages/clients/ServerToolsPicker";
 
 /** Which group holds a field: the one with an error is opened. */
 const GROUPS: Record<string, string> = {
@@ -115,9 +116,10 @@ function fallbackSummary({ fallback_models, extra_backends }: Draft): string {
   return `${plural(fallback_models.length, "fallback model")}, ${plural(extra_backends.length, "further backend")}`;
 }
 
-function promptSummary({ system_prompt, tool_mode }: Draft): string {
+function promptSummary({ system_prompt, tool_mode, server_tools }: Draft): string {
   const prompt = system_prompt ? `A prompt of ${compact(system_prompt.length)} characters` : "No system prompt";
-  return `${prompt}, tools ${tool_mode === "gateway" ? "run by the gateway" : "passed through"}`;
+  if (tool_mode !== "gateway") return `${prompt}, tools passed through`;
+  return `${prompt}, ${server_tools.length === 0 ? "every tool" : plural(server_tools.length, "tool name")} of the gateway`;
 }
 
 function accessSummary({ expires_at, allowed_ips, is_active }: Draft): string {
@@ -226,7 +228,7 @@ function PromptFields({ draft, set, errors }: Props) {
       />
       <Select
         label="Tool mode"
-        description="This version passes tool calls through; gateway mode is stored, and not in force yet."
+        description="In gateway mode the model gets the gateway's tools beside the caller's. Their calls are run here; the caller sees the answer alone."
         data={[
           { value: "pass-through", label: "Pass through: the caller runs its tools" },
           { value: "gateway", label: "Gateway: the gateway runs its own tools" },
@@ -237,9 +239,7 @@ function PromptFields({ draft, set, errors }: Props) {
         error={errors["tool_mode"]}
       />
       {draft.tool_mode === "gateway" && (
-        <TagsInput
-          label="Server tools"
-          description="Names, each followed by Enter"
+        <ServerToolsPicker
           value={draft.server_tools}
           onChange={(server_tools) => set({ server_tools })}
           error={errorOf(errors, "server_tools")}

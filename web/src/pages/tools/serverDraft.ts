@@ -19,18 +19,17 @@ export interface ServerDraft {
 
 let lastId = 0;
 
-export function newHeader(name = "", value: string | undefined = ""): HeaderDraft {
-  return { id: ++lastId, name, value };
+export function newHeader(name = ""): HeaderDraft {
+  return { id: ++lastId, name, value: "" };
 }
 
+const EMPTY: ServerDraft = { name: "", url: "", headers: [], timeout_seconds: null, tools: [] };
+
 export function draftOf(server?: ToolServer): ServerDraft {
-  return {
-    name: server?.name ?? "",
-    url: server?.url ?? "",
-    headers: (server?.header_names ?? []).map((name) => newHeader(name, undefined)),
-    timeout_seconds: server?.timeout_seconds ?? null,
-    tools: server?.tools ?? [],
-  };
+  if (!server) return EMPTY;
+  const { name, url, header_names, timeout_seconds, tools } = server;
+  const headers = header_names.map((header): HeaderDraft => ({ ...newHeader(header), value: undefined }));
+  return { name, url: url ?? "", headers, timeout_seconds, tools };
 }
 
 export function wholeOf(draft: ServerDraft): NewToolServer {
