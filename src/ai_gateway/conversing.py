@@ -28,7 +28,8 @@ from ai_gateway.core.ledger import Entry
 from ai_gateway.core.server_tools import RunError, ServerTool, ToolBox, ToolOutcome, ToolRun
 from ai_gateway.dialects.tool_conversation import Conversation, RoundExchange, takes_tools
 from ai_gateway.errors import GatewayError, ToolLoop
-from ai_gateway.policy.kept_turns import KeptResponse, KeptTurn, KeptTurns, restored, resumed
+from ai_gateway.policy.kept_turns import KeptResponse, KeptTurn, KeptTurns, Place
+from ai_gateway.policy.restoring import restored, resumed
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
 
@@ -185,9 +186,10 @@ class Converser:
     def _keep(self, client: ClientPolicy, conversation: Conversation, results: Sequence[ToolResult]) -> None:
         """For the request in which the caller answers its own calls."""
         turn = KeptTurn(
+            place=Place.after(conversation.request.messages),
             messages=conversation.turn(),
             results=tuple(results),
-            own_ids=frozenset(call.id for call in conversation.round.own_calls),
+            own_calls=conversation.round.own_calls,
         )
         self._turns.keep(client.id, turn, time.monotonic())
         self._keep_response(client, conversation, turn.results)

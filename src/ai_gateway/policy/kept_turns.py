@@ -7,12 +7,12 @@ then. A turn that is not there any more costs the model that memory, nothing els
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
 
 import msgspec
 
-from ai_gateway.core.chat import ChatRequest, Message, Role, ToolCall, ToolResult
+from ai_gateway.core.chat import Message, Role, Text, ToolCall, ToolResult
 
 __all__ = [
     "MAX_BYTES",
@@ -21,8 +21,7 @@ __all__ = [
     "KeptResponse",
     "KeptTurn",
     "KeptTurns",
-    "restored",
-    "resumed",
+    "Place",
 ]
 
 TTL_S = 3600.0
@@ -31,19 +30,54 @@ MAX_BYTES = 32 * 1024 * 1024
 """Of all turns together, as JSON; the oldest go first."""
 MAX_TURN_BYTES = 4 * 1024 * 1024
 
-_PREVIOUS = "previous_response_id"
 _encode = msgspec.json.Encoder().encode
+_Key = tuple[str, ...]
+
+
+class Place:
+    """Where in a conversation something was said: what its user had said before.
+
+    Some providers number their calls from 0 in every conversation: by its id alone, a call of one user would
+    be taken for another's. What the system and the model said does not matter here: callers rewrite it.
+    """
+
+    def __init__(self) -> None:
+        self._said = hashlib.sha256()
+
+    def pass_by(self, message: Message) -> None:
+        if message.role is not Role.USER:
+            return
+        for part in message.parts:
+            if isinstance(part, Text):
+                text = part.text.encode("utf-8", "surrogatepass")
+                self._said.update(b"%d:%b" % (len(text), text))
+            elif isinstance(part, ToolResult):
+                self._said.update(b"result,")
+
+    @property
+    def name(self) -> str:
+        return self._said.hexdigest()
+
+    @classmethod
+    def after(cls, messages: tuple[Message, ...]) -> str:
+        """The name of the place behind `messages`, as the caller sent them."""
+        place = cls()
+        for message in messages:
+            place.pass_by(message)
+        return place.name
 
 
 class KeptTurn(msgspec.Struct, frozen=True, kw_only=True):
     """One turn of a model."""
 
+    place: str
+    """Behind which messages of the caller."""
     messages: tuple[Message, ...]
-    """All that was said since the caller's request; the last one holds the calls of both."""
+    """All that was said since then; the last one holds the calls of both."""
     results: tuple[ToolResult, ...]
     """Of the gateway's calls in the last message."""
-    own_ids: frozenset[str]
-    """Of the caller's calls in it."""
+    own_calls: tuple[ToolCall, ...]
+    """The caller's in it."""
 
 
 class KeptResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,31 +92,36 @@ class KeptResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Entry(msgspec.Struct):
     value: KeptTurn | KeptResponse
+    keys: tuple[_Key, ...]
+    """All by which it is found; the first one is its own."""
     size: int
     until_s: float
 
 
 class KeptTurns:
-    """By client and id: of a caller's call, or of a response."""
+    """By client, and place and id of a caller's call; or id of a response."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._found: dict[_Key, _Entry] = {}
         self._bytes = 0
 
     def keep(self, client_id: str, turn: KeptTurn, now_s: float) -> None:
-        if turn.own_ids:
-            self._put((client_id, min(turn.own_ids)), turn, now_s)
+        keys = [(client_id, turn.place, call.id) for call in turn.own_calls]
+        if keys:
+            self._put((*keys, (client_id, turn.place, "")), turn, now_s)
 
     def keep_response(self, client_id: str, told: str, response: KeptResponse, now_s: float) -> None:
         """`told` is the id that the caller knows."""
-        self._put((client_id, told), response, now_s)
+        self._put(((client_id, told),), response, now_s)
 
-    def _put(self, key: tuple[str, str], value: KeptTurn | KeptResponse, now_s: float) -> None:
+    def _put(self, keys: tuple[_Key, ...], value: KeptTurn | KeptResponse, now_s: float) -> None:
         size = len(_encode(value))
         if size > MAX_TURN_BYTES:
             return
-        self._drop(key)
-        self._entries[key] = _Entry(value, size, now_s + TTL_S)
+        self._drop(keys[0])
+        entry = self._entries[keys[0]] = _Entry(value, keys, size, now_s + TTL_S)
+        self._found.update(dict.fromkeys(keys, entry))
         self._bytes += size
         while self._entries:
             oldest = next(iter(self._entries))
@@ -90,70 +129,28 @@ class KeptTurns:
                 break
             self._drop(oldest)
 
-    def find(self, client_id: str, own_ids: frozenset[str], now_s: float) -> KeptTurn | None:
-        """The turn in which the caller was asked for exactly these calls."""
-        found = self._get((client_id, min(own_ids, default="")), now_s)
-        return found if isinstance(found, KeptTurn) and found.own_ids == own_ids else None
+    def find(self, client_id: str, place: str, call_id: str, now_s: float) -> KeptTurn | None:
+        """The turn in which the caller was asked there for this call, or, without an id, the latest there."""
+        found = self._get((client_id, place, call_id), now_s)
+        return found if isinstance(found, KeptTurn) else None
 
     def find_response(self, client_id: str, told: str, now_s: float) -> KeptResponse | None:
         found = self._get((client_id, told), now_s)
         return found if isinstance(found, KeptResponse) else None
 
-    def _get(self, key: tuple[str, str], now_s: float) -> KeptTurn | KeptResponse | None:
-        entry = self._entries.get(key)
+    def _get(self, key: _Key, now_s: float) -> KeptTurn | KeptResponse | None:
+        entry = self._found.get(key)
         if entry is None or entry.until_s <= now_s:
             return None
         entry.until_s = now_s + TTL_S
-        self._entries.move_to_end(key)
+        self._entries.move_to_end(entry.keys[0])
         return entry.value
 
-    def _drop(self, key: tuple[str, str]) -> None:
+    def _drop(self, key: _Key) -> None:
         entry = self._entries.pop(key, None)
-        if entry is not None:
-            self._bytes -= entry.size
-
-
-def restored(request: ChatRequest, find: Callable[[frozenset[str]], KeptTurn | None]) -> ChatRequest:
-    """The request with the turns that `find` still has, in place of what the caller knows of them."""
-    messages: list[Message] = []
-    results: tuple[ToolResult, ...] = ()
-    changed = False
-    for message in request.messages:
-        if results:
-            if message.role is Role.USER:
-                message = msgspec.structs.replace(message, parts=(*results, *message.parts))
-            else:
-                messages.append(Message(role=Role.USER, parts=results))
-            results = ()
-        turn = _turn_of(message, find)
-        if turn is None:
-            messages.append(message)
-            continue
-        messages += turn.messages
-        results, changed = turn.results, True
-    if results:
-        messages.append(Message(role=Role.USER, parts=results))
-    return msgspec.structs.replace(request, messages=tuple(messages)) if changed else request
-
-
-def resumed(request: ChatRequest, find: Callable[[str], KeptResponse | None]) -> ChatRequest:
-    """The request that goes on after an earlier response, with the id by which the provider knows that."""
-    raw = (request.extra or {}).get(_PREVIOUS)
-    if raw is None:
-        return request
-    try:
-        found = find(msgspec.json.decode(raw, type=str))
-    except msgspec.ValidationError:
-        return request  # the provider's to refuse
-    if found is None:
-        return request
-    extra = {**(request.extra or {}), _PREVIOUS: msgspec.Raw(_encode(found.id))}
-    results = (Message(role=Role.USER, parts=found.results),) if found.results else ()
-    return msgspec.structs.replace(request, extra=extra, messages=(*results, *request.messages))
-
-
-def _turn_of(message: Message, find: Callable[[frozenset[str]], KeptTurn | None]) -> KeptTurn | None:
-    if message.role is not Role.ASSISTANT:
-        return None
-    own = frozenset(part.id for part in message.parts if isinstance(part, ToolCall))
-    return find(own) if own else None
+        if entry is None:
+            return
+        self._bytes -= entry.size
+        for each in entry.keys:
+            if self._found.get(each) is entry:
+                del self._found[each]
