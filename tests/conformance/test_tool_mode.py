@@ -15,46 +15,20 @@ from ai_gateway.core.chat import Audio, Data, Image, Text
 from ai_gateway.core.record import attempts_of
 from ai_gateway.core.server_tools import ToolOutcome, runs_of
 from ai_gateway.policy.limits import Limits
-from ai_gateway.policy.snapshot import ClientPolicy
-from tests.conformance import asking, heard, told
+from tests.conformance import asking, heard
 from tests.conformance.asking import CALLERS, Asked
 from tests.conformance.conversation import PICTURE
-from tests.conformance.providers import PROVIDERS, ProviderKind, send
+from tests.conformance.providers import PROVIDERS, send
+from tests.conformance.scripted import Model, only_time
 from tests.conformance.wire import CALLS, OUTPUT, SECOND, SIGNATURE, TEXT, THOUGHT, Json, Said
 from tests.harness.conversing import Told, Tools, data_path, policy, says
-from tests.harness.upstream import Reply, ScriptedUpstream, Seen
+from tests.harness.upstream import Reply, Seen
 
 WEATHER, TIME = CALLS
 TURN = {"role": "user", "content": "hi"}
 ASKS = Said(calls=(WEATHER,), thought=THOUGHT, finish="tool_calls")
 STOPPED = {"chat": "stop", "responses": "completed", "anthropic": "end_turn", "gemini": "STOP"}
 CALLED = {"chat": "tool_calls", "responses": "completed", "anthropic": "tool_use", "gemini": "STOP"}
-
-
-class Model(ScriptedUpstream):
-    """Says one thing after the other."""
-
-    def __init__(self) -> None:
-        super().__init__(self._answer)
-        self.kind = PROVIDERS["chat"]
-        self.lines: list[Said] = []
-
-    def plays(self, kind: ProviderKind, *lines: Said) -> ClientPolicy:
-        """A client in gateway mode whose provider this model is."""
-        self.kind, self.lines = kind, list(lines)
-        self.seen.clear()
-        return policy(
-            backend=kind.backend,
-            backend_api_key="sk-up",
-            base_url=f"{self.url}{kind.root}",
-            default_model=kind.model,
-        )
-
-    async def _answer(self, seen: Seen, reply: Reply) -> None:
-        await send(reply, self.kind.speak(self.kind.model, self.lines.pop(0), self.kind.streams(seen)))
-
-    def told(self, index: int) -> told.Told:
-        return told.read(self.kind.name, self.seen[index].json)
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +99,6 @@ def answered(caller: str, body: Json, answer: Told, stream: bool, result: str) -
         more = [{"role": "assistant", "content": [block]}, {"role": "user", "content": [done]}]
     turns = "input" if caller == "responses" else "messages"
     return {**body, turns: [*body[turns], *more]}
-
-
-def only_time(body: Json) -> Json:
-    """The caller's own tools: `get_time` alone."""
-    return {**body, "tools": [tool for tool in body["tools"] if "get_time" in json.dumps(tool)]}
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])

@@ -41,6 +41,7 @@ from ai_gateway.dialects.interface import (
 from ai_gateway.dialects.opening import dialect_for
 from ai_gateway.dialects.registry import DIALECTS
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
+from ai_gateway.dialects.tool_history import signed_calls, signed_only
 from ai_gateway.dialects.tool_names import ToolNames
 from ai_gateway.dialects.tool_round import Round
 from ai_gateway.dialects.translated_stream import Meter, TranslatedStream, is_answer, renamed
@@ -86,7 +87,8 @@ class Conversation:
         self.tools = tools
         self.own_tools = frozenset(tool.name for tool in self.request.tools if isinstance(tool, Tool))
         offered = (_as_tool(tool) for name, tool in tools.items() if name not in self.own_tools)
-        self.present = msgspec.structs.replace(restore(self.request), tools=(*self.request.tools, *offered))
+        known = signed_only(restore(self.request))
+        self.present = msgspec.structs.replace(known, tools=(*self.request.tools, *offered))
         """What the next round asks."""
         self.rounds = 0
         """That are over."""
@@ -109,6 +111,8 @@ class Conversation:
         """The present round for `provider`; `serves` tells the model behind the caller's name."""
         model = serves(self.request.model or None) or ""
         self._target = dialect_for(self.endpoint, provider, self.present, model)
+        if self._target is DialectName.GEMINI is self.caller.name:
+            self.present = signed_calls(self.present, model)
         return RoundExchange(self, provider, self._target)
 
     def begin(self) -> Round:

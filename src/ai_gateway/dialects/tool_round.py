@@ -64,6 +64,8 @@ class Round:
         """Ended, with its signature: what follows decides whether the caller gets that."""
         self._thinks = False
         """Thoughts have gone to the caller that are not ended."""
+        self._hid = False
+        """What came last is a call that the caller is not shown."""
         self._kept_text: list[Event] = []
         self._shown: dict[int, int] = {}
         """The caller's calls: the provider's index, and the caller's."""
@@ -132,7 +134,7 @@ class Round:
                 return []
             case ThinkingEnd():
                 thinks = self._thinks and self._thought is None
-                shown = self._settled(hidden=False)
+                shown = self._settled(hidden=self._hid)
                 self._thought, self._thinks = event, thinks
                 return shown
             case ToolCallStart() | ToolCallDelta() | ToolCallEnd():
@@ -142,15 +144,17 @@ class Round:
                 return []
             case TextDelta() | RefusalDelta():
                 return [*self._settled(hidden=False), *self._speak(event)]
-            case _:
-                shown = [*self._settled(hidden=False), event]
-                self._thinks = isinstance(event, ThinkingDelta)
+            case ThinkingDelta():
+                shown = [*self._settled(hidden=self._hid), event]
+                self._thinks = True
                 return shown
+            case _:
+                return [*self._settled(hidden=False), event]
 
     def conclude(self, reason: FinishReason | None = None) -> list[Event]:
         """What the caller gets at the end of the whole answer. `reason`: why it ends although the model
         would go on."""
-        events = self._settled(hidden=False)
+        events = self._settled(hidden=self._hid)
         for event in self._kept_text:
             events += self._speak(event) if isinstance(event, TextDelta) else [event]
         finish = self.finish
@@ -177,7 +181,8 @@ class Round:
         if isinstance(event, ToolCallStart):
             if event.name not in self._own_tools:
                 self._hidden.add(event.index)
-                return self._settled(hidden=True)
+                self._hid = True
+                return []  # a call of the caller's may follow: the thoughts before are of both
             self._shown[event.index] = len(self._shown)
         index = self._shown.get(event.index)
         if index is None:
@@ -189,6 +194,7 @@ class Round:
         `hidden` from the caller, it does not get the signature."""
         end, self._thought = self._thought, None
         thinks, self._thinks = self._thinks, False
+        self._hid = False
         if end is None:
             return []
         if not hidden:

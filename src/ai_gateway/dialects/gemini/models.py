@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Gemini", "gemini"]
+__all__ = ["UNSIGNED", "Gemini", "gemini"]
+
+UNSIGNED = "skip_thought_signature_validator"
+"""The signature of calls that no Gemini model made (docs, "Thought signatures", FAQ)."""
 
 
 class Gemini(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ from ai_gateway.core.chat import (
 )
 from ai_gateway.core.signature import Signature
 from ai_gateway.core.tool_arguments import as_object
-from ai_gateway.dialects.gemini.models import Gemini
+from ai_gateway.dialects.gemini.models import UNSIGNED, Gemini
 from ai_gateway.dialects.gemini.parse_content import MADE_UP
 from ai_gateway.errors import BadRequest
 
@@ -43,8 +43,6 @@ __all__ = ["Json", "PartWriter"]
 
 Json = dict[str, object]
 _ME = DialectName.GEMINI
-_UNSIGNED = "skip_thought_signature_validator"
-"""For calls that no Gemini model made (docs, "Thought signatures", FAQ)."""
 
 
 class PartWriter:
@@ -72,7 +70,7 @@ class PartWriter:
             return
         for row in rows:
             if isinstance(row, dict) and "functionCall" in row:
-                row.setdefault("thoughtSignature", _UNSIGNED)
+                row.setdefault("thoughtSignature", UNSIGNED)
                 return
 
     def _part(self, part: Part | ResultPart, role: Role, where: str) -> list[Json | msgspec.Raw]:

@@ -1,0 +1,83 @@
+"""What callers send back of answers that were made in rounds, as their providers take it.
+
+Thoughts that led to a call of the gateway's are shown without their signature. Sent back so, Anthropic
+refuses them (it checks the signatures of all turns), and OpenAI looks for an item that it has never made.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ai_gateway.core.chat import ChatRequest, DialectName, Message, Part, Role, Thinking, ToolCall
+from ai_gateway.core.signature import Signature
+from ai_gateway.dialects.gemini.models import UNSIGNED, gemini
+
+__all__ = ["signed_calls", "signed_only"]
+
+_SIGNS = frozenset({DialectName.ANTHROPIC, DialectName.OPENAI_RESPONSES})
+
+
+def signed_only(request: ChatRequest) -> ChatRequest:
+    """The request without thoughts that no provider takes back."""
+    if request.dialect not in _SIGNS:
+        return request
+    messages = tuple(
+        kept for message in request.messages if (kept := _signed(message)).parts or not message.parts
+    )
+    if messages == request.messages:
+        return request
+    changed = msgspec.structs.replace(request, messages=messages)
+    if request.dialect is DialectName.ANTHROPIC and _must_begin_with_thoughts(changed):
+        return msgspec.structs.replace(changed, reasoning=None)
+    return changed
+
+
+def _signed(message: Message) -> Message:
+    if message.role is not Role.ASSISTANT or not any(map(_unsigned, message.parts)):
+        return message
+    parts = tuple(part for part in message.parts if not _unsigned(part))
+    return msgspec.structs.replace(message, parts=parts)
+
+
+def _unsigned(part: Part) -> bool:
+    return isinstance(part, Thinking) and part.signature is None
+
+
+def _must_begin_with_thoughts(request: ChatRequest) -> bool:
+    """Whether Anthropic would refuse to think on: with a budget, a turn whose calls are being answered must
+    begin with its thoughts (docs, "Extended thinking")."""
+    if request.reasoning is None or not request.reasoning.budget_tokens:
+        return False
+    said = [message for message in request.messages if message.role is Role.ASSISTANT]
+    if not said or not any(isinstance(part, ToolCall) for part in said[-1].parts):
+        return False
+    return not isinstance(said[-1].parts[0], Thinking)
+
+
+def signed_calls(request: ChatRequest, model: str) -> ChatRequest:
+    """A Gemini caller's request in which each turn's first call is signed, as the model demands: its signature
+    may have stood on a call of the gateway's that nobody remembers."""
+    if not gemini(model).signed_calls:
+        return request
+    messages: list[Message] = []
+    called = False
+    for message in request.messages:
+        if message.role is not Role.ASSISTANT:
+            called = False
+        elif not called and any(isinstance(part, ToolCall) for part in message.parts):
+            called = True
+            message = _first_signed(message)
+        messages.append(message)
+    return msgspec.structs.replace(request, messages=tuple(messages))
+
+
+def _first_signed(message: Message) -> Message:
+    place = next(place for place, part in enumerate(message.parts) if isinstance(part, ToolCall))
+    call = message.parts[place]
+    assert isinstance(call, ToolCall)
+    if call.signature is not None:
+        return message
+    signature = Signature(DialectName.GEMINI.value, UNSIGNED, "tool_call")
+    signed = msgspec.structs.replace(call, signature=signature)
+    parts = (*message.parts[:place], signed, *message.parts[place + 1 :])
+    return msgspec.structs.replace(message, parts=parts)
