@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+A ?= HEAD
+B ?= .
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help run test conformance check bench fuzz soak build clean lock prices ui ui-dev test-tools
+.PHONY: help run test conformance check bench bench-peers bench-compare fuzz soak build clean lock prices ui ui-dev test-tools
 .DEFAULT_GOAL := help
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ui ## Start the gateway (ARGS="-port 9000" to pass options)
 	@exec $(BIN)/ai-gateway $(ARGS)
@@ -25,6 +27,12 @@ check: $(VENV)/.dev ui-dev test-tools ## Format, lint, types, import contracts, 
 
 bench: $(VENV)/.dev ## Measure: direct, nginx and ai-gateway side by side (needs nginx and wrk)
 	@exec $(BIN)/python -m bench $(ARGS)
+
+bench-peers: $(VENV)/.dev ## The same with LiteLLM's proxy and Portkey's gateway, installed where they are not
+	@exec $(BIN)/python -m bench --peers $(ARGS)
+
+bench-compare: $(VENV)/.dev ## Two revisions against each other (A=HEAD B=. by default: uncommitted work)
+	@exec $(BIN)/python -m bench.compare $(A) $(B) $(ARGS)
 
 fuzz: $(VENV)/.dev ## Damaged input for every reader, for a minute (ARGS="--seconds 600 --target stream")
 	@exec $(BIN)/python -m tests.fuzz $(ARGS)

@@ -16,7 +16,7 @@ class StreamJob(msgspec.Struct, frozen=True, kw_only=True, tag="streams"):
     form: str = "chat"  # or `messages`: which dialect the callers speak
     model: str = MODEL
     headers: dict[str, str] = {}  # beside the usual ones
-    must_end: bool = True  # False: streams that are still behind after a while are cut, and that is told
+    must_end: bool = True  # False: the load may be too much; streams that stay behind are cut
     measured_pid: int | None  # the root of the process tree whose CPU time is read; None for direct
 
 

@@ -21,8 +21,9 @@ from bench.target import Endpoints, Upstreams
 
 CACHE = Path(__file__).parents[1] / ".cache" / "bench-peers"
 _INSTALL_S = 1200
-_NPM_PACKAGES = ("@portkey-ai/gateway", "@hono/node-server@1.14.2")
-"""Later versions of that server library break Portkey's streams (issue 1389 of Portkey-AI/gateway)."""
+_HONO = "1.14.1"
+"""Later versions of this server library break Portkey's streams (issue 1389 of Portkey-AI/gateway)."""
+_NPM_PACKAGE = {"dependencies": {"@portkey-ai/gateway": "*"}, "overrides": {"@hono/node-server": _HONO}}
 
 _LITELLM_CONFIG = """\
 model_list:
@@ -120,6 +121,7 @@ class Portkey:
         node, npm = _node()
         home = CACHE / "portkey"
         home.mkdir(parents=True, exist_ok=True)
+        (home / "package.json").write_bytes(msgspec.json.encode(_NPM_PACKAGE))
         options = [
             "--ignore-scripts",
             "--no-audit",
@@ -129,24 +131,24 @@ class Portkey:
             "--prefix",
             str(home),
         ]
-        _run([str(node), *npm, "install", *options, *_NPM_PACKAGES])
+        _run([str(node), *npm, "install", *options])
 
     @staticmethod
     def version() -> str:
         """Of what is installed, and of what decides its speed."""
         own = msgspec.json.decode((_portkey() / "package.json").read_bytes(), type=_Package).version
-        return f"{own} (Node {_run([str(_node()[0]), '--version']).strip()}, {_NPM_PACKAGES[1]})"
+        return f"{own} (Node {_run([str(_node()[0]), '--version']).strip()}, @hono/node-server {_HONO})"
 
 
 Peer = type[LiteLLM] | type[Portkey]
 PEERS: tuple[Peer, ...] = (LiteLLM, Portkey)
 
 
-def installed(note: Callable[[str], None]) -> Iterator[Peer]:
+def installed(progress: Callable[[str], None], note: Callable[[str], None]) -> Iterator[Peer]:
     """The peers that are there, the others being installed; what is not to be had is told to `note`."""
     for peer in PEERS:
         try:
-            note(f"{peer.name}: installed under {CACHE}, or being installed there")
+            progress(f"{peer.name}: taken from {CACHE}, or installed there")
             peer.install()
             note(f"{peer.name} {peer.version()}: {peer.settings}")
         except (BenchError, BuildError, OSError, ValueError) as error:

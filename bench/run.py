@@ -55,7 +55,7 @@ class Run:
             find_tool(tool)
         cores = two_cores()
         raise_file_limit()
-        found = list(peers.installed(self._note)) if self.options.peers else []
+        found = list(peers.installed(progress, self._note)) if self.options.peers else []
         self.versions |= {peer.name: peer.version() for peer in found}
         with ExitStack() as stack:
             stack.enter_context(pinned(cores[1]))
