@@ -5,7 +5,7 @@ import time
 from ai_gateway.dialects.endpoints import Family
 from ai_gateway.dialects.limit_headers import limit_headers
 from ai_gateway.policy.calendar import Calendar
-from ai_gateway.policy.limiter import Limiter, standing
+from ai_gateway.policy.limiter import Limiter
 from ai_gateway.policy.limits import Limits, Want
 from bench.results import GATEWAY, Results
 
@@ -49,5 +49,5 @@ def _headers(limiter: Limiter) -> float:
     for _ in range(_REQUESTS):
         wall_s = time.time()
         account = limiter.account("client", wall_s)
-        limit_headers(standing(account, _ALL, now_s=time.monotonic(), wall_s=wall_s), Family.OPENAI, wall_s)
+        limit_headers(account.standing(_ALL, now_s=time.monotonic(), wall_s=wall_s), Family.OPENAI, wall_s)
     return (time.process_time() - began) / _REQUESTS * 1e6

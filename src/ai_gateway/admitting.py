@@ -15,8 +15,7 @@ from ai_gateway.dialects.endpoints import Job
 from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.openai_usage import BYTES_PER_TOKEN
 from ai_gateway.errors import Forbidden, LimitReached
-from ai_gateway.policy.account import Account
-from ai_gateway.policy.limiter import Limiter, standing
+from ai_gateway.policy.interface import Accounts, ClientAccount
 from ai_gateway.policy.limits import Limits, Want
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
@@ -64,7 +63,7 @@ class Admitter:
 
     def __init__(
         self,
-        limiter: Limiter,
+        limiter: Accounts,
         prices: PriceBook,
         *,
         block_unpriced: bool = False,
@@ -130,7 +129,7 @@ class Admitter:
     def _want(
         self,
         limits: Limits,
-        account: Account,
+        account: ClientAccount,
         exchange: Exchange,
         targets: Iterable[Target],
         output_tokens: int | None,
@@ -138,7 +137,7 @@ class Admitter:
     ) -> Want:
         """What the request is expected to use, wherever it ends up: at the dearest of its prices."""
         input_tokens = len(exchange.body) // BYTES_PER_TOKEN
-        tight = limits.input_tokens and account.today.all_input + input_tokens > limits.input_tokens
+        tight = limits.input_tokens and account.input_in_use + input_tokens > limits.input_tokens
         if tight or len(exchange.body) > SMALL_BODY_BYTES:
             input_tokens = exchange.input_estimate()
         input_usd = output_usd = 0.0
@@ -170,7 +169,7 @@ class Admitter:
     def _standing(self, client: ClientPolicy) -> Standing:
         wall_s = self._clock.wall()
         account = self._limiter.account(client.id, wall_s)
-        return standing(account, client.limits, now_s=self._clock.monotonic(), wall_s=wall_s)
+        return account.standing(client.limits, now_s=self._clock.monotonic(), wall_s=wall_s)
 
 
 def _output(call: Call, client: ClientPolicy, exchange: Exchange) -> int | None:

@@ -25,8 +25,8 @@ from ai_gateway.dialects.opening import open_exchange
 from ai_gateway.dialects.relay_stream import StreamRelay
 from ai_gateway.dialects.translation import Moment
 from ai_gateway.errors import BadRequest, NotFound, UpstreamError
-from ai_gateway.policy.account import Reservation
 from ai_gateway.policy.attempts import BUSY, Attempts
+from ai_gateway.policy.interface import Reserved
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
 from ai_gateway.policy.upkeep import Upkeep
@@ -71,7 +71,7 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     reader: Reader
     """Reads it for another one."""
     targets: Sequence[Target]
-    reservation: Reservation
+    reservation: Reserved
     input_tokens: int
     """Estimated."""
     round: int = 1

@@ -12,7 +12,7 @@ from ai_gateway.background import paused
 from ai_gateway.gate import Admission
 from ai_gateway.ingress.health import Health
 from ai_gateway.pipeline import Pipeline
-from ai_gateway.policy.limiter import Limiter
+from ai_gateway.policy.interface import Accounts
 from ai_gateway.policy.prices import Prices
 from ai_gateway.policy.snapshot import Snapshot
 from ai_gateway.store.clients import SqlClientStore
@@ -40,7 +40,7 @@ class Control:
         health: Health,
         admission: Admission,
         writer: Writer,
-        limiter: Limiter,
+        limiter: Accounts,
         prices: Prices,
     ) -> None:
         self._prices = prices

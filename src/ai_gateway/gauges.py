@@ -10,7 +10,7 @@ from ai_gateway.core.headroom import LimitState
 from ai_gateway.ingress.health import Health
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.circuit import CircuitState
-from ai_gateway.policy.limiter import Limiter, states
+from ai_gateway.policy.interface import Accounts
 from ai_gateway.policy.limits import Limits
 from ai_gateway.policy.upkeep import Upkeep
 
@@ -20,7 +20,7 @@ __all__ = ["Gauges"]
 class Gauges:
     """How the process is, for the dashboard."""
 
-    def __init__(self, health: Health, pipeline: Pipeline, limiter: Limiter, upkeep: Upkeep) -> None:
+    def __init__(self, health: Health, pipeline: Pipeline, limiter: Accounts, upkeep: Upkeep) -> None:
         self._health = health
         self._pipeline = pipeline
         self._limiter = limiter
@@ -35,7 +35,7 @@ class Gauges:
     def limit_states(self, client: Client) -> Sequence[LimitState]:
         wall_s = time.time()
         account = self._limiter.account(client.id, wall_s)
-        return states(account, Limits.of(client.settings), now_s=time.monotonic(), wall_s=wall_s)
+        return account.states(Limits.of(client.settings), now_s=time.monotonic(), wall_s=wall_s)
 
     def circuits(self) -> Sequence[CircuitState]:
         return self._upkeep.circuits(time.monotonic())

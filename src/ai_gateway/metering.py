@@ -20,7 +20,7 @@ from ai_gateway.observe.tally import Tally
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.access import names_model
 from ai_gateway.policy.circuit import State
-from ai_gateway.policy.limiter import Limiter, states
+from ai_gateway.policy.interface import Accounts
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.store.protocols import METRICS_PASSWORD, ClientStore
@@ -51,7 +51,7 @@ class Metering:
         tally: Tally,
         *,
         pipeline: Pipeline,
-        limiter: Limiter,
+        limiter: Accounts,
         upkeep: Upkeep,
         spool: Spool,
         health: Health,
@@ -103,7 +103,7 @@ class Metering:
             account = self._limiter.account(client.id, wall_s)
             found += [
                 LimitUse(client.id, state.name, (state.used + state.held) / state.limit)
-                for state in states(account, client.limits, now_s=time.monotonic(), wall_s=wall_s)
+                for state in account.states(client.limits, now_s=time.monotonic(), wall_s=wall_s)
             ]
             if number % CLIENTS_AT_ONCE == 0:
                 await asyncio.sleep(0)

@@ -7,10 +7,15 @@ start and replaced by the real figures at its end; both count for the day on whi
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+from ai_gateway.core.headroom import LimitState, Standing
 from ai_gateway.policy.calendar import Calendar, Day
+from ai_gateway.policy.interface import Spent
 from ai_gateway.policy.limits import Limits, Used, Want, output_room
 from ai_gateway.policy.refusals import refusal
-from ai_gateway.policy.windows import DAY_S, HOUR_S, MINUTE_S, SlidingWindow
+from ai_gateway.policy.standing import standing, states
+from ai_gateway.policy.windows import DAY_S, HOUR_S, MINUTE_S, SlidingWindow, Window
 
 __all__ = ["EXTENSION_TOKENS", "Account", "Reservation"]
 
@@ -143,11 +148,48 @@ class Account:
 
     def __init__(self, calendar: Calendar, wall_s: float) -> None:
         self._calendar = calendar
-        self.windows = (SlidingWindow(MINUTE_S), SlidingWindow(HOUR_S), SlidingWindow(DAY_S))
+        self.windows: tuple[Window, Window, Window] = (
+            SlidingWindow(MINUTE_S),
+            SlidingWindow(HOUR_S),
+            SlidingWindow(DAY_S),
+        )
         self.in_flight = 0
         self.day: Day = calendar.day(wall_s)
         self.today = Used()
         self.month = Used()
+
+    @property
+    def input_in_use(self) -> int:
+        """Input tokens of today, those that are reserved too."""
+        return self.today.input_tokens + self.today.held_input
+
+    def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
+        """What answers tell of the client's limits."""
+        return standing(self, limits, now_s=now_s, wall_s=wall_s)
+
+    def states(self, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
+        """Every limit that the client has, in the order in which they are told."""
+        return states(self, limits, now_s=now_s, wall_s=wall_s)
+
+    def restore_day(self, spent: Spent, today: Day) -> None:
+        """Take over what the database has of a day of this month."""
+        if spent.day[:7] == today.month:
+            self.month.usd += spent.cost_usd
+        if spent.day == today.name:
+            self.today.requests += spent.requests
+            self.today.input_tokens += spent.input_tokens
+            self.today.output_tokens += spent.output_tokens
+            self.today.usd += spent.cost_usd
+
+    def restore_admissions(
+        self, moments: Iterable[tuple[float, int]], *, now_s: float, wall_s: float
+    ) -> None:
+        """Take over admissions of the last 24 hours, as (Unix time, count), oldest first."""
+        for moment_s, count in moments:
+            age_s = max(0.0, wall_s - moment_s)
+            for window in self.windows:
+                if age_s < window.seconds:
+                    window.add(now_s - age_s, count)
 
     def turn(self, wall_s: float) -> None:
         """Begin a new day, or month, where it is time."""

@@ -9,17 +9,19 @@ from typing import Protocol
 from ai_gateway.errors import ContextLengthExceeded, GatewayError, LimitReached
 from ai_gateway.policy.calendar import Day
 from ai_gateway.policy.limits import Limits, Used, Want, usd_room
-from ai_gateway.policy.windows import SlidingWindow
+from ai_gateway.policy.windows import Window
 
-__all__ = ["IN_FLIGHT_RETRY_S", "refusal"]
+__all__ = ["IN_FLIGHT_RETRY_S", "Standings", "refusal"]
 
 IN_FLIGHT_RETRY_S = 1
 """Nobody knows when a request in flight will end."""
 
 
-class _Account(Protocol):
+class Standings(Protocol):
+    """What an account knows of itself."""
+
     @property
-    def windows(self) -> tuple[SlidingWindow, SlidingWindow, SlidingWindow]: ...
+    def windows(self) -> tuple[Window, Window, Window]: ...
     @property
     def day(self) -> Day: ...
     @property
@@ -30,7 +32,7 @@ class _Account(Protocol):
     def in_flight(self) -> int: ...
 
 
-def refusal(account: _Account, limits: Limits, want: Want, *, now_s: float, wall_s: float) -> GatewayError:
+def refusal(account: Standings, limits: Limits, want: Want, *, now_s: float, wall_s: float) -> GatewayError:
     """The error for a request that some limit keeps out: of several the one that does so longest, for after
     that time all of them are open."""
     if limits.input_tokens and want.input_tokens > limits.input_tokens:
@@ -59,7 +61,7 @@ def refusal(account: _Account, limits: Limits, want: Want, *, now_s: float, wall
     return max(found, key=lambda error: error.retry_after_s or 0)
 
 
-def _windows(account: _Account, limits: Limits, now_s: float) -> Iterator[LimitReached]:
+def _windows(account: Standings, limits: Limits, now_s: float) -> Iterator[LimitReached]:
     names = ("minute", "hour", "day")
     bounds = (limits.minute, limits.hour, limits.day)
     for window, limit, name in zip(account.windows, bounds, names, strict=True):
@@ -71,7 +73,7 @@ def _windows(account: _Account, limits: Limits, now_s: float) -> Iterator[LimitR
             )
 
 
-def _quotas(account: _Account, limits: Limits, want: Want, to_midnight_s: float) -> Iterator[LimitReached]:
+def _quotas(account: Standings, limits: Limits, want: Want, to_midnight_s: float) -> Iterator[LimitReached]:
     today = account.today
     if limits.requests and today.requests >= limits.requests:
         yield _spent(f"quota reached: {limits.requests} requests a day", "quota_requests", to_midnight_s)
@@ -94,7 +96,7 @@ def _quotas(account: _Account, limits: Limits, want: Want, to_midnight_s: float)
         )
 
 
-def _budgets(account: _Account, limits: Limits, want: Want, wall_s: float) -> Iterator[LimitReached]:
+def _budgets(account: Standings, limits: Limits, want: Want, wall_s: float) -> Iterator[LimitReached]:
     for name, limit, used, end_s in (
         ("day", limits.usd_day, account.today, account.day.end_s),
         ("month", limits.usd_month, account.month, account.day.month_end_s),

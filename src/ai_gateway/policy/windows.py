@@ -9,14 +9,27 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
+from typing import Protocol
 
-__all__ = ["DAY_S", "EXACT_ENTRIES", "HOUR_S", "MINUTE_S", "SlidingWindow"]
+__all__ = ["COMPACT_AT", "DAY_S", "EXACT_ENTRIES", "HOUR_S", "MINUTE_S", "SlidingWindow", "Window"]
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
 EXACT_ENTRIES = 1024
 """Up to here each admission leaves its window to the instant. Beyond, neighbours within a 1024th of the
 window leave together with the last of them: never early, and memory stays bounded (some 64 KiB a window)."""
-_COMPACT_AT = 256
+COMPACT_AT = 256
+
+
+class Window(Protocol):
+    """Admissions within the last so many seconds."""
+
+    @property
+    def seconds(self) -> float: ...
+    def used(self, now_s: float) -> int: ...
+    def add(self, now_s: float, count: int = 1) -> None: ...
+    def remove(self, at_s: float) -> None: ...
+    def wait_s(self, now_s: float, limit: int) -> float: ...
+    def empty_s(self, now_s: float) -> float: ...
 
 
 class SlidingWindow:
@@ -49,7 +62,7 @@ class SlidingWindow:
             self.total -= self._counts[head]
             head += 1
         self._gone_s = times[head - 1]
-        if head > _COMPACT_AT and 2 * head > len(times):
+        if head > COMPACT_AT and 2 * head > len(times):
             del times[:head], self._counts[:head]
             head = 0
         self._head = head

@@ -15,7 +15,7 @@ from ai_gateway.core.headroom import LimitState
 from ai_gateway.errors import ContextLengthExceeded, LimitReached
 from ai_gateway.policy.account import EXTENSION_TOKENS, Account, Reservation
 from ai_gateway.policy.calendar import Calendar
-from ai_gateway.policy.limiter import Limiter, standing, states
+from ai_gateway.policy.limiter import Limiter
 from ai_gateway.policy.limits import NO_LIMITS, Limits, Want
 from ai_gateway.policy.windows import DAY_S, HOUR_S, MINUTE_S
 from ai_gateway.store.protocols import SpentRow
@@ -242,14 +242,14 @@ class LimiterMachine(RuleBasedStateMachine):
                 later = self._states(copy.deepcopy(self.account), state.resets_in_s)[name]
                 assert later.used == later.held == 0
         of_requests = [state for name, state in told.items() if name.startswith(("requests", "quota_req"))]
-        requests = standing(self.account, self.limits, now_s=self.now, wall_s=self.wall).requests
+        requests = self.account.standing(self.limits, now_s=self.now, wall_s=self.wall).requests
         assert (requests is None) == (not of_requests)
         if requests is not None:
             tightest = min(of_requests, key=lambda each: (each.remaining, -(each.resets_in_s or 0.0)))
             assert (requests.remaining, requests.reset_s) == (tightest.remaining, tightest.resets_in_s)
 
     def _states(self, account: Account, later_s: float) -> dict[str, LimitState]:
-        told = states(account, self.limits, now_s=self.now + later_s, wall_s=self.wall + later_s)
+        told = account.states(self.limits, now_s=self.now + later_s, wall_s=self.wall + later_s)
         return {state.name: state for state in told}
 
     def teardown(self) -> None:

@@ -1,0 +1,73 @@
+"""How a client stands with its limits, for answers and for the dashboard."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from ai_gateway.core.headroom import Headroom, LimitState, Standing
+from ai_gateway.policy.limits import Limits
+from ai_gateway.policy.refusals import Standings
+
+__all__ = ["standing", "states"]
+
+
+class Turning(Standings, Protocol):
+    """An account that knows when its day is over."""
+
+    def turn(self, wall_s: float) -> None: ...
+
+
+def standing(account: Turning, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
+    """What answers tell of the client's limits."""
+    if wall_s >= account.day.end_s:
+        account.turn(wall_s)
+    today, to_midnight_s = account.today, account.day.end_s - wall_s
+    minute, hour, day = account.windows
+    limit, left, reset_s = 0, sys.maxsize, 0.0
+    # Of two that leave as little, answers tell the one that does so longer: a longer window, or midnight.
+    for window, bound in ((minute, limits.minute), (hour, limits.hour), (day, limits.day)):
+        if bound and (room := max(0, bound - window.used(now_s))) <= left:
+            limit, left, reset_s = bound, room, window.empty_s(now_s)
+    if limits.requests:
+        room = max(0, limits.requests - today.requests)
+        if room < left or (room == left and to_midnight_s > reset_s):
+            limit, left, reset_s = limits.requests, room, to_midnight_s
+    return Standing(
+        requests=Headroom(limit, left, reset_s) if limit else None,
+        input_tokens=_tokens(limits.input_tokens, today.input_tokens + today.held_input, to_midnight_s),
+        output_tokens=_tokens(limits.output_tokens, today.output_tokens + today.held_output, to_midnight_s),
+    )
+
+
+def _tokens(limit: int, used: int, reset_s: float) -> Headroom | None:
+    return Headroom(limit, max(0, limit - used), reset_s) if limit else None
+
+
+def states(account: Turning, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
+    """Every limit that the client has, in the order in which they are told."""
+    account.turn(wall_s)
+    today, month = account.today, account.month
+    day_s = account.day.end_s - wall_s
+    minute, hour, day = account.windows
+    rows = (
+        _state("requests_minute", limits.minute, minute.used(now_s), 0, minute.empty_s(now_s)),
+        _state("requests_hour", limits.hour, hour.used(now_s), 0, hour.empty_s(now_s)),
+        _state("requests_day", limits.day, day.used(now_s), 0, day.empty_s(now_s)),
+        _state("concurrency", limits.concurrency, account.in_flight, 0, None),
+        _state("quota_requests_day", limits.requests, today.requests, 0, day_s),
+        _state("quota_input_tokens_day", limits.input_tokens, today.input_tokens, today.held_input, day_s),
+        _state(
+            "quota_output_tokens_day", limits.output_tokens, today.output_tokens, today.held_output, day_s
+        ),
+        _state("budget_usd_day", limits.usd_day, today.usd, today.held_usd, day_s),
+        _state(
+            "budget_usd_month", limits.usd_month, month.usd, month.held_usd, account.day.month_end_s - wall_s
+        ),
+    )
+    return [row for row in rows if row.limit]
+
+
+def _state(name: str, limit: float, used: float, held: float, resets_in_s: float | None) -> LimitState:
+    return LimitState(name=name, limit=limit, used=used, held=held, resets_in_s=resets_in_s)

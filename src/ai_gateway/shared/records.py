@@ -1,0 +1,166 @@
+"""Where a client's numbers stand in the shared memory."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+
+from ai_gateway.shared.region import Mark, Region
+from ai_gateway.shared.windows import MAX_ENTRIES
+
+__all__ = ["DIRECTORY", "HEAD", "HEAD_AT", "REASONS", "ROW", "Record", "Records"]
+
+DIRECTORY = 0
+"""The lock under which records are given to clients and taken back; an account's is its index + 1."""
+PER_CHUNK = 64
+HEAD = struct.Struct("<qdq qqqqd qqd dd d" + "qqqdd" * 3)
+"""The record's generation, the day (its first instant), the month (YYYYMM); requests in flight; of the day:
+requests, tokens in and out, USD, then what is reserved of those; USD of the month, and reserved; the newest
+admission; then each window's own."""
+ROW = struct.Struct("<dq qqqd d")
+"""What one process has reserved: the day and the month that it is of; requests, tokens in and out, USD; USD
+of the month."""
+REASONS = (
+    "minute",
+    "hour",
+    "day",
+    "concurrency",
+    "quota_requests",
+    "quota_input_tokens",
+    "quota_output_tokens",
+    "budget_day",
+    "budget_month",
+)
+"""`LimitReached.reason`, each with a counter."""
+
+ID_BYTES = 64
+HEAD_AT = ID_BYTES
+_REASONS_AT = HEAD_AT + HEAD.size
+_ROWS_AT = _REASONS_AT + 8 * len(REASONS)
+_ENTRY_BYTES = 3 * 16
+"""The three windows' entries of the same number stand together: a client that asks seldom needs one page."""
+
+
+class Record:
+    """One client's place."""
+
+    __slots__ = ("_entries_at", "_generation", "counts", "index", "memory", "reasons", "times")
+
+    def __init__(self, memory: memoryview[int], index: int, slots: int) -> None:
+        self.index = index
+        self.memory = memory
+        self._generation = memory[HEAD_AT : HEAD_AT + 8].cast("q")
+        self.reasons = memory[_REASONS_AT:_ROWS_AT].cast("q")
+        self._entries_at = _ROWS_AT + slots * ROW.size
+        entries = memory[self._entries_at : self._entries_at + MAX_ENTRIES * _ENTRY_BYTES].cast("d")
+        self.times = [entries[2 * window :: 6] for window in range(3)]
+        self.counts = [entries[2 * window + 1 :: 6] for window in range(3)]
+
+    @property
+    def client_id(self) -> str:
+        """Empty: it is nobody's."""
+        return bytes(self.memory[:ID_BYTES]).rstrip(b"\0").decode()
+
+    @property
+    def generation(self) -> int:
+        """Another one: the record has been given to somebody else."""
+        return self._generation[0]
+
+    def row(self, slot: int) -> tuple[float, int, int, int, int, float, float]:
+        """What a process has reserved, as `ROW`."""
+        row: tuple[float, int, int, int, int, float, float] = ROW.unpack_from(
+            self.memory, _ROWS_AT + slot * ROW.size
+        )
+        return row
+
+    def write_row(self, slot: int, row: tuple[float, int, int, int, int, float, float]) -> None:
+        ROW.pack_into(self.memory, _ROWS_AT + slot * ROW.size, *row)
+
+    def give(self, client_id: str) -> None:
+        """To a client, or with an empty id to nobody: with all numbers 0, and a generation of its own."""
+        following = self.generation + 1
+        self.memory[HEAD_AT : self._entries_at] = bytes(self._entries_at - HEAD_AT)
+        self._generation[0] = following
+        self.memory[:ID_BYTES] = client_id.encode().ljust(ID_BYTES, b"\0")
+
+
+class Records:
+    """The records of all clients, as one process sees them."""
+
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        size = _ROWS_AT + region.slots * ROW.size + MAX_ENTRIES * _ENTRY_BYTES
+        page = mmap.ALLOCATIONGRANULARITY
+        self._size = size + -size % page
+        self._chunks: list[memoryview[int]] = []
+        self._known: dict[str, Record] = {}
+        self._seen = self._given_again = 0
+
+    def find(self, client_id: str) -> Record:
+        """The client's record, made where there is none. Raises: OSError where there is no memory for it."""
+        region = self._region
+        with region.locked(DIRECTORY):
+            self._look_around()
+            found = self._known.get(client_id)
+            if found is None:
+                found = self._unused()
+                with region.locked(found.index + 1):
+                    found.give(client_id)
+                self._known[client_id] = found
+        return found
+
+    def take_back(self, client_id: str) -> bool:
+        """The client is deleted; False while it has requests in flight."""
+        with self._region.locked(DIRECTORY):
+            self._look_around()
+            record = self._known.get(client_id)
+            if record is None:
+                return True
+            with self._region.locked(record.index + 1):
+                if HEAD.unpack_from(record.memory, HEAD_AT)[3]:
+                    return False
+                record.give("")
+            del self._known[client_id]
+            self._region.marks[Mark.UNUSED] += 1
+            return True
+
+    def all(self) -> list[Record]:
+        """Of every client that has one."""
+        with self._region.locked(DIRECTORY):
+            self._look_around()
+            return list(self._known.values())
+
+    def _look_around(self) -> None:
+        """See what others have made; the directory's lock is held."""
+        marks = self._region.marks
+        if self._given_again != marks[Mark.GIVEN_AGAIN]:
+            self._given_again = marks[Mark.GIVEN_AGAIN]
+            self._known, self._seen = {}, 0
+        for index in range(self._seen, marks[Mark.ACCOUNTS]):
+            record = self._at(index)
+            if client_id := record.client_id:
+                self._known[client_id] = record
+        self._seen = marks[Mark.ACCOUNTS]
+
+    def _unused(self) -> Record:
+        """One that is nobody's; the directory's lock is held."""
+        marks = self._region.marks
+        if marks[Mark.UNUSED]:
+            for index in range(marks[Mark.ACCOUNTS]):
+                record = self._at(index)
+                if not record.client_id:
+                    marks[Mark.UNUSED] -= 1
+                    marks[Mark.GIVEN_AGAIN] += 1
+                    self._given_again += 1
+                    return record
+            marks[Mark.UNUSED] = 0  # whoever counted it died between the two
+        record = self._at(marks[Mark.ACCOUNTS])
+        marks[Mark.ACCOUNTS] += 1
+        self._seen += 1
+        return record
+
+    def _at(self, index: int) -> Record:
+        chunk, place = divmod(index, PER_CHUNK)
+        while chunk >= len(self._chunks):
+            self._chunks.append(self._region.chunk(len(self._chunks), PER_CHUNK * self._size))
+        return Record(self._chunks[chunk][place * self._size :][: self._size], index, self._region.slots)
