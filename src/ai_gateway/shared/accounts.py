@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from fcntl import LOCK_EX, LOCK_UN, lockf
+from typing import Any
 
 from ai_gateway.core.headroom import LimitState, Standing
 from ai_gateway.errors import Unauthenticated
@@ -18,12 +20,14 @@ from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.interface import Spent
 from ai_gateway.policy.limits import Limits, Used, Want
 from ai_gateway.policy.windows import DAY_S, HOUR_S, MINUTE_S
-from ai_gateway.shared.records import HEAD, HEAD_AT, Record
+from ai_gateway.shared.records import SUMS, SUMS_AT, WINDOWS, WINDOWS_AT, Record
 from ai_gateway.shared.region import Column, Region
 from ai_gateway.shared.windows import SharedWindow
 
 __all__ = ["Gone", "SharedAccount", "SharedReservation"]
 
+Held = tuple[Used, Used, int, int, int, float, float]
+"""The day, the month; requests in flight; reserved: tokens in and out, USD of the day, USD of the month."""
 _MOST = 2**62
 """Sums stay here rather than leave their 64 bits: providers may name any figure."""
 
@@ -38,23 +42,26 @@ class SharedAccount:
     __slots__ = (
         "_busy",
         "_calendar",
+        "_changes",
+        "_file",
         "_lock",
+        "_memory",
         "_month",
-        "_region",
+        "_newest_s",
         "_row",
         "_slot",
         "_was",
         "_windows",
         "generation",
         "local",
-        "newest_s",
         "record",
     )
 
     def __init__(self, region: Region, record: Record, slot: int, calendar: Calendar, wall_s: float) -> None:
         self.record = record
-        self._region, self._slot, self._calendar = region, slot, calendar
-        self._lock = record.index + 1
+        self._memory = record.memory
+        self._slot, self._calendar = slot, calendar
+        self._file, self._lock = region.file, record.index + 1
         self._busy = region.cell(Column.BUSY, slot)
         self.generation = record.generation
         self.local = Account(calendar, wall_s)
@@ -66,18 +73,35 @@ class SharedAccount:
         )
         self.local.windows = self._windows  # type: ignore[assignment]  # three of them
         self._month = _number(self.local.day.month)
-        self.newest_s = 0.0
-        row = record.row(slot)
-        self._row = list(row)
-        self._was: tuple[Used, Used, int, int, int, float, float] = (
-            self.local.today,
-            self.local.month,
-            0,
-            0,
-            0,
-            0.0,
-            0.0,
-        )
+        self._changes = 0
+        self._newest_s = 0.0
+        self._row = list(record.row(slot))
+        self._was = self._held()
+
+    def admit(self, limits: Limits, want: Want, *, now_s: float, wall_s: float) -> SharedReservation:
+        """As `Account.admit`. Raises: LimitReached, ContextLengthExceeded; Unauthenticated, see `Gone`."""
+        try:
+            self._take()
+        except Gone:
+            raise Unauthenticated("this client has just been deleted") from None
+        try:
+            self._load_windows()
+            if now_s < self._newest_s:  # another process read its clock later, and came first
+                now_s = self._newest_s
+            own = self.local.admit(limits, want, now_s=now_s, wall_s=wall_s)
+            self._newest_s = now_s
+            self._store_windows()
+            return SharedReservation(self, own)
+        finally:
+            self._give()
+
+    def settle(self, own: Reservation, input_tokens: int, output_tokens: int, usd: float | None) -> None:
+        """As `Reservation.settle`. Raises: Gone."""
+        self._take()
+        try:
+            own.settle(input_tokens=input_tokens, output_tokens=output_tokens, usd=usd)
+        finally:
+            self._give()
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[Account]:
@@ -87,33 +111,25 @@ class SharedAccount:
         """
         self._take()
         try:
+            self._load_windows()
             yield self.local
-        finally:
-            self._give()
-
-    def admit(self, limits: Limits, want: Want, *, now_s: float, wall_s: float) -> SharedReservation:
-        """As `Account.admit`. Raises: LimitReached, ContextLengthExceeded; Unauthenticated, see `Gone`."""
-        try:
-            self._take()
-        except Gone:
-            raise Unauthenticated("this client has just been deleted") from None
-        try:
-            # Another process may have read its clock later and come first.
-            self.newest_s = now_s = max(now_s, self.newest_s)
-            return SharedReservation(self, self.local.admit(limits, want, now_s=now_s, wall_s=wall_s))
+            self._store_windows()
         finally:
             self._give()
 
     def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
         """As `Account.standing`."""
-        with contextlib.suppress(Gone), self.hold() as local:
-            return local.standing(limits, now_s=max(now_s, self.newest_s), wall_s=wall_s)
+        local = self.local
+        if self._peek() and wall_s < local.day.end_s:
+            return local.standing(limits, now_s=now_s, wall_s=wall_s)
+        with contextlib.suppress(Gone), self.hold():
+            return local.standing(limits, now_s=now_s, wall_s=wall_s)
         return Standing()
 
     def states(self, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
         """As `Account.states`."""
         with contextlib.suppress(Gone), self.hold() as local:
-            return local.states(limits, now_s=max(now_s, self.newest_s), wall_s=wall_s)
+            return local.states(limits, now_s=now_s, wall_s=wall_s)
         return []
 
     def restore_day(self, spent: Spent, wall_s: float) -> None:
@@ -164,34 +180,56 @@ class SharedAccount:
             self._was = self._held()  # nothing of this is ours
 
     def _take(self) -> None:
-        """Lock it, and load the numbers. Raises: Gone."""
-        self._region.lock(self._lock)
-        self._busy[0] = self._lock
-        try:
-            self._load()
-        except BaseException:
-            self._busy[0] = 0
-            self._region.unlock(self._lock)
-            raise
+        """Lock it, and load the sums. Raises: Gone."""
+        lock = self._lock
+        lockf(self._file, LOCK_EX, 1, lock)
+        self._busy[0] = lock
+        sums = SUMS.unpack_from(self._memory, SUMS_AT)
+        if sums[0] != self.generation:
+            self._let_go()
+            raise Gone
+        self._load(sums)
 
-    def _load(self) -> None:
+    def _peek(self) -> bool:
+        """Load all of it without a lock, to tell of, not to decide by; False where somebody just changes it."""
+        memory = self._memory
+        first = bytes(memory[SUMS_AT : WINDOWS_AT + WINDOWS.size])
+        sums = SUMS.unpack_from(first)
+        if sums[0] != self.generation or sums[1] != sums[-1]:
+            return False
+        if first != memory[SUMS_AT : WINDOWS_AT + WINDOWS.size]:
+            return False
+        self._load(sums)
+        self._load_windows()
+        for window in self._windows:
+            window.tidies = False
+        return True
+
+    def _load(self, sums: tuple[Any, ...]) -> None:  # Any: as `struct` has it; the types are those of `SUMS`
         local = self.local
+        _, self._changes, day_s, month, in_flight, requests, given, taken, usd, *held, _ = sums
+        if day_s != local.day.start_s and day_s:
+            local.day, local.today = self._calendar.day(day_s), Used()
+        if month != self._month and month:
+            local.month, self._month = Used(), month
+        today, of_month = local.today, local.month
+        local.in_flight = in_flight
+        today.requests, today.input_tokens, today.output_tokens, today.usd = requests, given, taken, usd
+        today.held_input, today.held_output, today.held_usd, of_month.usd, of_month.held_usd = held
+        self._was = (
+            today,
+            of_month,
+            in_flight,
+            today.held_input,
+            today.held_output,
+            today.held_usd,
+            of_month.held_usd,
+        )
+
+    def _load_windows(self) -> None:
         minute, hour, day = self._windows
         (
-            generation,
-            day_s,
-            month,
-            local.in_flight,
-            requests,
-            input_tokens,
-            output_tokens,
-            usd,
-            held_input,
-            held_output,
-            held_usd,
-            month_usd,
-            month_held,
-            self.newest_s,
+            self._newest_s,
             minute.head,
             minute.tail,
             minute.total,
@@ -207,44 +245,61 @@ class SharedAccount:
             day.total,
             day.gone_s,
             day.first_s,
-        ) = HEAD.unpack_from(self.record.memory, HEAD_AT)
-        if generation != self.generation:
-            raise Gone
-        if day_s != local.day.start_s and day_s:
-            local.day, local.today = self._calendar.day(day_s), Used()
-        if month != self._month and month:
-            local.month, self._month = Used(), month
-        today = local.today
-        today.requests, today.usd = requests, usd
-        today.input_tokens, today.output_tokens = input_tokens, output_tokens
-        today.held_input, today.held_output, today.held_usd = held_input, held_output, held_usd
-        local.month.usd, local.month.held_usd = month_usd, month_held
-        self._was = (today, local.month, local.in_flight, held_input, held_output, held_usd, month_held)
+        ) = WINDOWS.unpack_from(self._memory, WINDOWS_AT)
+        minute.tidies = hour.tidies = day.tidies = True
+
+    def _store_windows(self) -> None:
+        minute, hour, day = self._windows
+        WINDOWS.pack_into(
+            self._memory,
+            WINDOWS_AT,
+            self._newest_s,
+            minute.head,
+            minute.tail,
+            minute.total,
+            minute.gone_s,
+            minute.first_s,
+            hour.head,
+            hour.tail,
+            hour.total,
+            hour.gone_s,
+            hour.first_s,
+            day.head,
+            day.tail,
+            day.total,
+            day.gone_s,
+            day.first_s,
+        )
 
     def _give(self) -> None:
-        """Store the numbers, and unlock it."""
+        """Store the sums, and unlock it."""
         try:
-            local = self.local
-            if local.month is not self._was[1]:
-                self._month = _number(local.day.month)
-            self._note_row()
+            now = self._held()
+            if now[1] is not self._was[1]:
+                self._month = _number(self.local.day.month)
+            if now != self._was or now[0] is not self._was[0]:
+                self._note_row(now)
             try:
                 self._store()
             except struct.error:
-                _bound(local)
+                _bound(self.local.today)
                 self._store()
         finally:
-            self._busy[0] = 0
-            self._region.unlock(self._lock)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._busy[0] = 0
+        lockf(self._file, LOCK_UN, 1, self._lock)
 
     def _store(self) -> None:
         local = self.local
         today, month = local.today, local.month
-        minute, hour, day = self._windows
-        HEAD.pack_into(
-            self.record.memory,
-            HEAD_AT,
+        changes = self._changes + 1
+        SUMS.pack_into(
+            self._memory,
+            SUMS_AT,
             self.generation,
+            changes,
             local.day.start_s,
             self._month,
             local.in_flight,
@@ -257,25 +312,10 @@ class SharedAccount:
             today.held_usd,
             month.usd,
             month.held_usd,
-            self.newest_s,
-            minute.head,
-            minute.tail,
-            minute.total,
-            minute.gone_s,
-            minute.first_s,
-            hour.head,
-            hour.tail,
-            hour.total,
-            hour.gone_s,
-            hour.first_s,
-            day.head,
-            day.tail,
-            day.total,
-            day.gone_s,
-            day.first_s,
+            changes,
         )
 
-    def _held(self) -> tuple[Used, Used, int, int, int, float, float]:
+    def _held(self) -> Held:
         local = self.local
         today, month = local.today, local.month
         return (
@@ -288,23 +328,20 @@ class SharedAccount:
             month.held_usd,
         )
 
-    def _note_row(self) -> None:
+    def _note_row(self, now: Held) -> None:
         """Bring what has changed of the reservations into this process' row."""
-        was, now = self._was, self._held()
-        if was == now and was[0] is now[0] and was[1] is now[1]:
-            return
-        row, day_s = self._row, self.local.day.start_s
-        if row[0] != day_s or was[0] is not now[0]:
+        was, row, day_s = self._was, self._row, self.local.day.start_s
+        new_day, new_month = was[0] is not now[0], was[1] is not now[1]
+        if new_day or row[0] != day_s:
             row[0], row[3], row[4], row[5] = day_s, 0, 0, 0.0
-        if row[1] != self._month or was[1] is not now[1]:
+        if new_month or row[1] != self._month:
             row[1], row[6] = self._month, 0.0
-        fresh_day, fresh_month = was[0] is not now[0], was[1] is not now[1]
         row[2] += now[2] - was[2]
-        row[3] += now[3] - (0 if fresh_day else was[3])
-        row[4] += now[4] - (0 if fresh_day else was[4])
-        row[5] += now[5] - (0.0 if fresh_day else was[5])
-        row[6] += now[6] - (0.0 if fresh_month else was[6])
-        self.record.write_row(self._slot, tuple(row))  # type: ignore[arg-type]  # as long as it was
+        row[3] += now[3] - (0 if new_day else was[3])
+        row[4] += now[4] - (0 if new_day else was[4])
+        row[5] += now[5] - (0.0 if new_day else was[5])
+        row[6] += now[6] - (0.0 if new_month else was[6])
+        self.record.write_row(self._slot, row)
 
 
 class SharedReservation:
@@ -348,8 +385,8 @@ class SharedReservation:
 
     def settle(self, *, input_tokens: int, output_tokens: int, usd: float | None) -> None:
         # A client that was deleted has no account to settle.
-        with contextlib.suppress(Gone), self._account.hold():
-            self._own.settle(input_tokens=input_tokens, output_tokens=output_tokens, usd=usd)
+        with contextlib.suppress(Gone):
+            self._account.settle(self._own, input_tokens, output_tokens, usd)
 
     def cancel(self) -> None:
         with contextlib.suppress(Gone), self._account.hold():
@@ -361,8 +398,7 @@ def _number(month: str) -> int:
     return int(month[:4]) * 100 + int(month[5:])
 
 
-def _bound(account: Account) -> None:
-    today = account.today
+def _bound(today: Used) -> None:
     for name in today.__struct_fields__:
         value = getattr(today, name)
         if isinstance(value, int):

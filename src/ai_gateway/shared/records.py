@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Sequence
 
 from ai_gateway.shared.region import Mark, Region
 from ai_gateway.shared.windows import MAX_ENTRIES
 
-__all__ = ["DIRECTORY", "HEAD", "HEAD_AT", "REASONS", "ROW", "Record", "Records"]
+__all__ = ["DIRECTORY", "REASONS", "ROW", "SUMS", "SUMS_AT", "WINDOWS", "WINDOWS_AT", "Record", "Records"]
 
 DIRECTORY = 0
 """The lock under which records are given to clients and taken back; an account's is its index + 1."""
 PER_CHUNK = 64
-HEAD = struct.Struct("<qdq qqqqd qqd dd d" + "qqqdd" * 3)
-"""The record's generation, the day (its first instant), the month (YYYYMM); requests in flight; of the day:
-requests, tokens in and out, USD, then what is reserved of those; USD of the month, and reserved; the newest
-admission; then each window's own."""
+SUMS = struct.Struct("<qq dq qqqqd qqd dd q")
+"""The record's generation; how often it was changed, and the same again at the end; the day (its first
+instant), the month (YYYYMM); requests in flight; of the day: requests, tokens in and out, USD, then what is
+reserved of those; USD of the month, and reserved."""
+WINDOWS = struct.Struct("<d" + "qqqdd" * 3)
+"""The newest admission, then each window's own."""
 ROW = struct.Struct("<dq qqqd d")
 """What one process has reserved: the day and the month that it is of; requests, tokens in and out, USD; USD
 of the month."""
@@ -34,8 +37,9 @@ REASONS = (
 """`LimitReached.reason`, each with a counter."""
 
 ID_BYTES = 64
-HEAD_AT = ID_BYTES
-_REASONS_AT = HEAD_AT + HEAD.size
+SUMS_AT = ID_BYTES
+WINDOWS_AT = SUMS_AT + SUMS.size
+_REASONS_AT = WINDOWS_AT + WINDOWS.size
 _ROWS_AT = _REASONS_AT + 8 * len(REASONS)
 _ENTRY_BYTES = 3 * 16
 """The three windows' entries of the same number stand together: a client that asks seldom needs one page."""
@@ -49,7 +53,7 @@ class Record:
     def __init__(self, memory: memoryview[int], index: int, slots: int) -> None:
         self.index = index
         self.memory = memory
-        self._generation = memory[HEAD_AT : HEAD_AT + 8].cast("q")
+        self._generation = memory[SUMS_AT : SUMS_AT + 8].cast("q")
         self.reasons = memory[_REASONS_AT:_ROWS_AT].cast("q")
         self._entries_at = _ROWS_AT + slots * ROW.size
         entries = memory[self._entries_at : self._entries_at + MAX_ENTRIES * _ENTRY_BYTES].cast("d")
@@ -73,13 +77,13 @@ class Record:
         )
         return row
 
-    def write_row(self, slot: int, row: tuple[float, int, int, int, int, float, float]) -> None:
+    def write_row(self, slot: int, row: Sequence[float]) -> None:
         ROW.pack_into(self.memory, _ROWS_AT + slot * ROW.size, *row)
 
     def give(self, client_id: str) -> None:
         """To a client, or with an empty id to nobody: with all numbers 0, and a generation of its own."""
         following = self.generation + 1
-        self.memory[HEAD_AT : self._entries_at] = bytes(self._entries_at - HEAD_AT)
+        self.memory[SUMS_AT : self._entries_at] = bytes(self._entries_at - SUMS_AT)
         self._generation[0] = following
         self.memory[:ID_BYTES] = client_id.encode().ljust(ID_BYTES, b"\0")
 
@@ -117,7 +121,7 @@ class Records:
             if record is None:
                 return True
             with self._region.locked(record.index + 1):
-                if HEAD.unpack_from(record.memory, HEAD_AT)[3]:
+                if SUMS.unpack_from(record.memory, SUMS_AT)[4]:
                     return False
                 record.give("")
             del self._known[client_id]

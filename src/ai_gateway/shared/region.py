@@ -86,10 +86,11 @@ class Region:
         """`slots`: processes at a time, those that have just ended included. `folder`: where the file is made
         on systems that have no nameless ones. Raises: OSError."""
         self.slots = slots
-        self._file = _nameless(folder)
+        self.file = _nameless(folder)
+        """Its locks are taken by the index of an account + 1."""
         self._size = _whole_pages(HEADER_BYTES + len(Column) * slots * _WORD)
-        os.ftruncate(self._file, self._size)
-        self._head = memoryview(mmap.mmap(self._file, self._size))
+        os.ftruncate(self.file, self._size)
+        self._head = memoryview(mmap.mmap(self.file, self._size))
         self.marks = self._head[: len(Mark) * _WORD].cast("q")
         self._columns = [self._column(column) for column in Column]
 
@@ -109,16 +110,16 @@ class Region:
         """Map a chunk of the accounts, which are made as they are needed; new ones are zeros. `size`: of each
         chunk, in bytes, whole pages. Raises: OSError."""
         offset = self._size + number * size
-        if os.fstat(self._file).st_size < offset + size:
-            os.ftruncate(self._file, offset + size)
-        return memoryview(mmap.mmap(self._file, size, offset=offset))
+        if os.fstat(self.file).st_size < offset + size:
+            os.ftruncate(self.file, offset + size)
+        return memoryview(mmap.mmap(self.file, size, offset=offset))
 
     def lock(self, number: int) -> None:
         """Wait for a lock. A process holds one account's at a time; the directory's (0) comes before it."""
-        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, number)
+        fcntl.lockf(self.file, fcntl.LOCK_EX, 1, number)
 
     def unlock(self, number: int) -> None:
-        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
+        fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
 
     @contextlib.contextmanager
     def locked(self, number: int) -> Iterator[None]:

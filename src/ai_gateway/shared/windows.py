@@ -21,7 +21,18 @@ MAX_ENTRIES = 4 * EXACT_ENTRIES + 2 * COMPACT_AT
 class SharedWindow:
     """The admissions of one client within the last `seconds`."""
 
-    __slots__ = ("_counts", "_grain_s", "_times", "first_s", "gone_s", "head", "seconds", "tail", "total")
+    __slots__ = (
+        "_counts",
+        "_grain_s",
+        "_times",
+        "first_s",
+        "gone_s",
+        "head",
+        "seconds",
+        "tail",
+        "tidies",
+        "total",
+    )
 
     def __init__(self, seconds: float, times: memoryview[float], counts: memoryview[float]) -> None:
         """`times` and `counts`: `MAX_ENTRIES` floats each."""
@@ -33,6 +44,8 @@ class SharedWindow:
         """Of the newest admission that has left."""
         self.first_s = 0.0
         """When the newest entry was begun."""
+        self.tidies = True
+        """Whether entries may be moved; not without the lock."""
 
     def used(self, now_s: float) -> int:
         """Admissions that still count at `now_s`."""
@@ -47,7 +60,7 @@ class SharedWindow:
         self.head = head
         if head == tail:
             self.head = self.tail = 0  # who asks seldom needs no more than the first page
-        elif head > COMPACT_AT and 2 * head > tail:
+        elif head > COMPACT_AT and 2 * head > tail and self.tidies:
             self._compact()
         return self.total
 

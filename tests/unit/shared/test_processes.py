@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -45,8 +46,10 @@ def _child(region: Region, slot: int, work: Callable[[SharedLimiter], object]) -
         return pid
     try:
         work(SharedLimiter(region, slot, Calendar()))
-    finally:
         os._exit(0)
+    finally:
+        traceback.print_exc()
+        os._exit(1)
 
 
 @pytest.mark.parametrize(("limits", "most"), LIMITS, ids=lambda value: str(value)[:20])
@@ -63,7 +66,7 @@ def test_exactly_as_many_as_the_limit_get_in(limits: Limits, most: int) -> None:
             admitted[limiter._slot] += 1
 
     for pid in run(region, ask):
-        os.waitpid(pid, 0)
+        assert os.waitpid(pid, 0)[1] == 0
     assert sum(admitted) == most
 
 
@@ -77,7 +80,7 @@ def test_no_change_is_lost() -> None:
             got.settle(input_tokens=1, output_tokens=2, usd=1 / 1024)
 
     for pid in run(region, ask):
-        os.waitpid(pid, 0)
+        assert os.waitpid(pid, 0)[1] == 0
     limiter = SharedLimiter(region, 0, Calendar())
     sums = [0, 0, 0, 0.0, 0.0]
     for number in range(3):
@@ -113,7 +116,7 @@ def test_what_killed_processes_held_is_free_again(attempt: int) -> None:
     account = limiter.account("cl", NOON)
     mine = account.admit(limits, WANT, now_s=time.monotonic(), wall_s=NOON)
     while min(limiter.account("cl", NOON).record.row(slot)[2] for slot in range(1, WORKERS + 1)) < 20:
-        os.sched_yield()
+        assert os.waitpid(-1, os.WNOHANG)[0] == 0, "one has failed"
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
