@@ -191,7 +191,7 @@ class SharedAccount:
         self._load(sums)
 
     def _peek(self) -> bool:
-        """Load all of it without a lock, to tell of, not to decide by; False where somebody just changes it."""
+        """Load all of it without a lock, to tell of it; False where somebody just changes it."""
         memory = self._memory
         first = bytes(memory[SUMS_AT : WINDOWS_AT + WINDOWS.size])
         sums = SUMS.unpack_from(first)
