@@ -23,8 +23,9 @@ class Database:
 
     path: Path
 
-    async def clients(self, key: bytes = KEY) -> ClientStore:
-        return await SqlClientStore.open(self.path, SecretBox(key))
+    async def clients(self, key: bytes = KEY, *, previous: bool = False) -> ClientStore:
+        """With `previous`, what the usual key has sealed opens, too."""
+        return await SqlClientStore.open(self.path, SecretBox(lambda: (key, KEY) if previous else (key,)))
 
     def accounting(self) -> AccountingStore:
         return SqliteAccounting(self.path)

@@ -375,18 +375,21 @@ async def _toolbox(
     from ai_gateway.upstream.guard import Guard
     from ai_gateway.upstream.proxies import Proxies
 
-    logging.getLogger("ai_gateway.tools").setLevel(logging.CRITICAL)  # it is told as the command's result
     async with open_store(settings, state.environ) as store:
         configuration = await configuration_of(settings, store.tools())
     if only is not None:
         servers = {name: each for name, each in configuration.servers.items() if name == only}
         configuration = replace(configuration, servers=servers, broken={})
     box = Toolbox(limits_of(settings), Guard(settings.network.allowed_hosts), Proxies.from_environment())
+    log = logging.getLogger("ai_gateway.tools")
+    before = log.level
+    log.setLevel(logging.CRITICAL)  # what goes wrong is told as the command's result
     box.apply(configuration)
     try:
         yield box, configuration
     finally:
         await box.close()
+        log.setLevel(before)
 
 
 def _now_ms() -> int:

@@ -38,10 +38,11 @@ def test_all_commands_are_found() -> None:
         "clients",
         "models",
         "admin",
+        "tools",
         "usage",
         "secrets",
     }
-    assert len(COMMANDS) == 15
+    assert len(COMMANDS) == 22
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
