@@ -111,8 +111,9 @@ def tool_calls(rows: Iterable[RequestRecord], limit: int) -> list[ToolCall]:
             error=run.error,
         )
         for row in rows
-        for run in reversed(runs_of(row.tool_log))
+        for run in runs_of(row.tool_log)
     ]
+    found.sort(key=lambda call: call.at, reverse=True)
     return found[:limit]
 
 

@@ -44,7 +44,6 @@ __all__ = [
     "point",
     "request_detail",
     "request_summary",
-    "tool_run",
     "top_client",
     "top_model",
     "totals",
@@ -173,7 +172,7 @@ def request_detail(row: RequestRecord) -> RequestDetail:
         caller_address=row.caller_address,
         usage_raw=row.usage_raw,
         attempt_log=_attempt_log(row),
-        tool_runs=[tool_run(run) for run in runs_of(row.tool_log)[:MAX_RUNS]],
+        tool_runs=_tool_runs(row),
         bodies=_bodies(row),
     )
 
@@ -185,7 +184,13 @@ def _attempt_log(row: RequestRecord) -> list[Attempt]:
     return [Attempt(**{name: getattr(each, name) for name in Attempt.model_fields}) for each in found]
 
 
-def tool_run(run: ToolRunRecord) -> ToolRun:
+def _tool_runs(row: RequestRecord) -> list[ToolRun]:
+    """As they began; the log has them as they ended."""
+    runs = sorted(runs_of(row.tool_log), key=lambda run: run.started_ms)
+    return [_tool_run(run) for run in runs[:MAX_RUNS]]
+
+
+def _tool_run(run: ToolRunRecord) -> ToolRun:
     return ToolRun(
         name=run.name,
         server=run.source or None,

@@ -1,4 +1,4 @@
-import { Badge, Button, Menu, Switch } from "@mantine/core";
+import { Badge, Button, Group, Menu, Switch } from "@mantine/core";
 import { useState } from "react";
 
 import { call } from "@/api/http";
@@ -12,7 +12,7 @@ import { Card } from "@/components/Page";
 import { Empty } from "@/components/States";
 import { Plain, When } from "@/components/Text";
 import { notify } from "@/components/Toasts";
-import { plural } from "@/lib/format";
+import { plural, span } from "@/lib/format";
 import { inertLine } from "@/lib/text";
 import { useSave } from "@/lib/useSave";
 import { ServerForm } from "@/pages/tools/ServerForm";
@@ -81,11 +81,7 @@ function Name({ server }: { server: ToolServer }) {
           <Plain text={server.error} />
         </div>
       )}
-      {server.next_try_at && (
-        <div className="gw-dim">
-          Next try <When iso={server.next_try_at} relative />
-        </div>
-      )}
+      {server.next_try_at && <div className="gw-dim">Next try {soon(server.next_try_at)}</div>}
       {server.warnings.map((warning) => (
         <div key={warning} className="gw-dim">
           <Plain text={warning} />
@@ -93,6 +89,11 @@ function Name({ server }: { server: ToolServer }) {
       ))}
     </>
   );
+}
+
+function soon(iso: string): string {
+  const seconds = (new Date(iso).getTime() - Date.now()) / 1000;
+  return seconds < 2 ? "now" : `in ${span(seconds)}`;
 }
 
 function State({ server }: { server: ToolServer }) {
@@ -138,9 +139,23 @@ function Actions({ server, open }: { server: ToolServer; open: (what: Open) => v
     await forget("tools");
   };
   const away = server.state === "failed" && server.on;
-  if (!server.editable && !away) {
-    return <span className="gw-dim">{server.origin === "config" ? "In the config file" : "By the command line"}</span>;
-  }
+  return (
+    <Group gap={6} justify="flex-end">
+      {away && (
+        <Button size="compact-sm" variant="default" aria-label={`Try ${inertLine(server.name)} again now`} onClick={() => void save(again)}>
+          Try again
+        </Button>
+      )}
+      {server.editable ? (
+        <ChangeMenu server={server} open={open} />
+      ) : (
+        !away && <span className="gw-dim">{server.origin === "config" ? "In the config file" : "By the command line"}</span>
+      )}
+    </Group>
+  );
+}
+
+function ChangeMenu({ server, open }: { server: ToolServer; open: (what: Open) => void }) {
   return (
     <Menu position="bottom-end">
       <Menu.Target>
@@ -149,15 +164,10 @@ function Actions({ server, open }: { server: ToolServer; open: (what: Open) => v
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        {away && <Menu.Item onClick={() => void save(again)}>Try again now</Menu.Item>}
-        {server.editable && server.url !== null && (
-          <Menu.Item onClick={() => open({ kind: "edit", server })}>Edit</Menu.Item>
-        )}
-        {server.editable && (
-          <Menu.Item color="red" onClick={() => open({ kind: "remove", server })}>
-            Remove
-          </Menu.Item>
-        )}
+        {server.url !== null && <Menu.Item onClick={() => open({ kind: "edit", server })}>Edit</Menu.Item>}
+        <Menu.Item color="red" onClick={() => open({ kind: "remove", server })}>
+          Remove
+        </Menu.Item>
       </Menu.Dropdown>
     </Menu>
   );

@@ -10,7 +10,7 @@ import { Empty } from "@/components/States";
 import { Block, Plain } from "@/components/Text";
 import { notify } from "@/components/Toasts";
 import { fieldsOf } from "@/lib/schemaForm";
-import { inertLine } from "@/lib/text";
+import { inertBlock, inertLine } from "@/lib/text";
 import { useSave } from "@/lib/useSave";
 import { TryIt } from "@/pages/tools/TryIt";
 import { useIsAdmin } from "@/session/hooks";
@@ -140,7 +140,9 @@ function Details({ tool }: { tool: Tool }) {
   const fields = fieldsOf(tool.parameters);
   return (
     <div className="gw-tools-details">
-      <Block text={tool.description || "It says nothing of itself."} label={`Description of ${inertLine(tool.name)}`} />
+      <div className="gw-plain" style={{ whiteSpace: "pre-line" }}>
+        {tool.description ? inertBlock(tool.description.trim()) : <span className="gw-dim">It says nothing of itself.</span>}
+      </div>
       {fields?.length === 0 && <span className="gw-dim">It takes no arguments.</span>}
       {fields && fields.length > 0 && (
         <ul aria-label="Arguments">

@@ -111,6 +111,11 @@ interface Props {
   error: string | undefined;
 }
 
+/** A JSON string without its quotes. */
+function bare(json: string): string {
+  return inertLine(json.replace(/^"(.*)"$/, "$1"));
+}
+
 function Argument({ field, first, value, onChange, error }: Props) {
   const common = {
     label: inertLine(field.name),
@@ -119,7 +124,7 @@ function Argument({ field, first, value, onChange, error }: Props) {
     error,
     ...(first && { "data-autofocus": true }),
   };
-  const placeholder = field.fallback && `${inertLine(field.fallback)} where nothing is given`;
+  const placeholder = field.fallback && `Default: ${bare(field.fallback)}`;
   switch (field.kind) {
     case "choice":
     case "boolean": {
@@ -127,7 +132,7 @@ function Argument({ field, first, value, onChange, error }: Props) {
       return (
         <Select
           {...common}
-          data={options.map((option) => ({ value: option, label: inertLine(option.replace(/^"(.*)"$/, "$1")) }))}
+          data={options.map((option) => ({ value: option, label: bare(option) }))}
           value={value || null}
           onChange={(picked) => onChange(picked ?? "")}
           placeholder={placeholder || "Not given"}
