@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -32,15 +32,22 @@ from ai_gateway.policy.kept_turns import KeptResponse, KeptTurn, KeptTurns, Plac
 from ai_gateway.policy.restoring import restored, resumed
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
+from ai_gateway.providers import Provider
 
 __all__ = ["Converser"]
 
 RUNS_AT_ONCE = 8
 """Of one answer's calls; the others wait."""
+MAX_RUNS = 64
+"""Of one answer's calls; the model is told of the others that they were not run."""
 MAX_NAME_CHARS = 64
 """Of a tool in the log: models make names up."""
 
 _CANCELLED = ToolOutcome(parts=(), error=RunError.CANCELLED)
+_TOO_MANY = ToolOutcome(
+    parts=(Text(f"This call was not run: only the first {MAX_RUNS} of an answer are. Call it again."),),
+    error=RunError.TOO_MANY,
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -54,9 +61,16 @@ class Converser:
         self._max_rounds = max_rounds
         self._turns = KeptTurns()
 
-    def reader(self, call: Call, client: ClientPolicy, body: bytes) -> Reader | None:
+    def reader(
+        self,
+        call: Call,
+        client: ClientPolicy,
+        body: bytes,
+        provider: Provider,
+        serves: Callable[[str | None], str | None],
+    ) -> Reader | None:
         """Reads the request as the first round of a conversation; None where the client has no tool to offer,
-        or the endpoint takes none.
+        or the endpoint, or its `provider` beside what is asked, takes none.
 
         Raises: BadRequest.
         """
@@ -65,7 +79,8 @@ class Converser:
         tools = self._toolbox.offered(client.settings.server_tools)
         if not tools:
             return None
-        return self._opened(call, client, body, tools).exchange
+        conversation = self._opened(call, client, body, tools)
+        return conversation.exchange if conversation.offers(provider, serves) else None
 
     def _opened(
         self, call: Call, client: ClientPolicy, body: bytes, tools: Mapping[str, ServerTool]
@@ -159,11 +174,13 @@ class Converser:
         """Run a round's calls side by side. Cancelled with the request; never fails."""
         gate = asyncio.Semaphore(RUNS_AT_ONCE)
 
-        async def run(call: ToolCall) -> ToolResult:
+        async def run(call: ToolCall, number: int) -> ToolResult:
             async with gate:
                 started_s, outcome = time.perf_counter(), _CANCELLED
                 try:
-                    if call.name in conversation.tools:
+                    if number >= MAX_RUNS:
+                        outcome = _TOO_MANY
+                    elif call.name in conversation.tools:
                         outcome = await self._toolbox.run(call.name, call.arguments)
                     else:  # what this client is not offered, its model cannot have run
                         outcome = _unknown(call.name, conversation)
@@ -176,9 +193,10 @@ class Converser:
                 is_error=True if outcome.error else None,
             )
 
+        calls = conversation.round.calls
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(run(call)) for call in conversation.round.calls]
+                tasks = [group.create_task(run(call, number)) for number, call in enumerate(calls)]
         finally:  # also where the caller hangs up: its row says what ran
             order.entry.record.tool_log = _encode(runs).decode()
         return [task.result() for task in tasks]

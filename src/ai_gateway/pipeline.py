@@ -125,9 +125,11 @@ class Pipeline:
         client = self.enter(call, entry)
         body = await caller.read_body()
         upstream = upstream_of(client)
-        reader = self._converser.reader(call, client, body) if client.runs_tools else None
+        serves, reader = partial(served_model, client), None
+        if client.runs_tools:
+            reader = self._converser.reader(call, client, body, upstream.provider, serves)
         reader = reader or partial(read, call, body)
-        exchange = reader(upstream.provider, partial(served_model, client))
+        exchange = reader(upstream.provider, serves)
         entry.record.model_asked, entry.record.streaming = exchange.model, exchange.streaming
         model = resolve_model(client, exchange.model, required=call.endpoint.job in _NEEDS_MODEL)
         check_input(exchange, client.settings.max_input_tokens)

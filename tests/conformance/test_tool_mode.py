@@ -240,8 +240,8 @@ async def test_what_was_required_is_required_once(model: Model, stream: bool) ->
     kind = PROVIDERS["chat"]
     client = model.plays(kind, ASKS, SECOND)
     async with data_path(Tools(get_weather=says("sunny"))) as path:
-        target, body = asking.request("chat", Asked(tools=True), kind.model, stream)
-        await path.ask(client, target, {**only_time(body), "tool_choice": "required"})
+        target, body = asking.request("chat", Asked(), kind.model, stream)
+        await path.ask(client, target, {**body, "tool_choice": "required"})
     assert [model.told(index).tool_choice for index in (0, 1)] == ["required", "auto"]
 
 

@@ -40,6 +40,9 @@ from ai_gateway.upstream.proxies import Proxies
 Ran = Callable[[str], Awaitable[ToolOutcome]]
 
 
+_CITY = {"type": "object", "properties": {"city": {"type": "string"}}}
+
+
 def says(text: str) -> Ran:
     """A tool that always answers so."""
 
@@ -52,14 +55,16 @@ def says(text: str) -> Ran:
 class Tools:
     """The gateway's tools, as a test wants them."""
 
-    def __init__(self, **tools: Ran) -> None:
+    def __init__(self, schema: object = _CITY, **tools: Ran) -> None:
+        self._schema = msgspec.Raw(msgspec.json.encode(schema))
         self.ran: list[tuple[str, str]] = []
         self._tools = tools
 
     def offered(self, wanted: Sequence[str]) -> Mapping[str, ServerTool]:
-        schema = msgspec.Raw(b'{"type":"object","properties":{"city":{"type":"string"}}}')
         return {
-            name: ServerTool(name=name, description=f"The tool {name}", parameters=schema, source="test")
+            name: ServerTool(
+                name=name, description=f"The tool {name}", parameters=self._schema, source="test"
+            )
             for name in self._tools
             if not wanted or name in wanted
         }

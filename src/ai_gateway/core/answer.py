@@ -33,8 +33,7 @@ from ai_gateway.core.events import (
 )
 from ai_gateway.core.usage import Usage
 
-__all__ = ["Answer", "Choice", "collect"]
-
+__all__ = ["Answer", "Choice", "ChoiceBuilder", "collect"]
 
 _KINDS = {TextDelta: "text", ThinkingDelta: "thinking", RefusalDelta: "refusal"}
 
@@ -78,7 +77,7 @@ def collect(events: Iterable[Event]) -> Answer:
         GatewayError: the stream reported a failure.
     """
     start, usage = Start(), None
-    choices: dict[int, _Builder] = {}
+    choices: dict[int, ChoiceBuilder] = {}
     for event in events:
         match event:
             case Start():
@@ -90,7 +89,7 @@ def collect(events: Iterable[Event]) -> Answer:
             case _:
                 builder = choices.get(event.choice)
                 if builder is None:
-                    builder = choices[event.choice] = _Builder(event.choice)
+                    builder = choices[event.choice] = ChoiceBuilder(event.choice)
                 builder.take(event)
     return Answer(
         start=start, choices=tuple(choices[index].build() for index in sorted(choices)), usage=usage
@@ -115,7 +114,7 @@ class _Call:
         )
 
 
-class _Builder:
+class ChoiceBuilder:
     """One choice on its way."""
 
     def __init__(self, index: int) -> None:

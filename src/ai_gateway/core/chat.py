@@ -246,6 +246,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, tag="function"):
     namespace: str | None = None
     """The Responses API's: the caller knows it as `own_name` in this namespace."""
     own_name: str | None = None
+    ours: bool = False
+    """Offered by the gateway: nothing in it was written for the caller's dialect."""
     cache: CacheMarker | None = None
     extra: Extra | None = None
 

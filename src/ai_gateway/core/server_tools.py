@@ -24,6 +24,8 @@ class RunError:
     TIMEOUT = "timeout"
     UNAVAILABLE = "unavailable"
     """Its MCP server cannot be reached, or went away."""
+    TOO_MANY = "too_many_calls"
+    """More than one answer of a model may make; it was not run."""
     CANCELLED = "cancelled"
     """The caller hung up."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ai_gateway.core.chat import ChatRequest, DialectName, HostedTool
+from ai_gateway.core.chat import ChatRequest, DialectName, HostedTool, Tool
 from ai_gateway.dialects import completions
 from ai_gateway.dialects.count_exchange import CountExchange
 from ai_gateway.dialects.embed_exchange import EmbedExchange
@@ -106,11 +106,13 @@ def _caller(endpoint: Endpoint) -> Dialect:
 def dialect_for(endpoint: Endpoint, provider: Provider, request: ChatRequest, model: str) -> DialectName:
     """The dialect to ask a provider in where the request is translated in any case: the caller's own where
     it can be."""
-    own = endpoint.dialect
-    if own in provider.dialects and not (own is DialectName.OPENAI_CHAT and _responses_only(provider, model)):
-        assert own is not None
+    own, target = endpoint.dialect, _target(provider, request, model)
+    if own is None or own not in provider.dialects:
+        return target
+    if own is not DialectName.OPENAI_CHAT or target is not DialectName.OPENAI_RESPONSES:
         return own
-    return _target(provider, request, model)
+    asked = any(isinstance(tool, Tool) and not tool.ours for tool in request.tools)
+    return own if asked and not _responses_only(provider, model) else target
 
 
 def _target(provider: Provider, request: ChatRequest, model: str) -> DialectName:

@@ -23,7 +23,7 @@ from ai_gateway.core.chat import (
     ToolChoice,
     ToolResult,
 )
-from ai_gateway.core.events import Event, Failed, FinishReason, PartEnd, TextDelta, ToolCallStart
+from ai_gateway.core.events import Event, Failed, FinishReason, PartEnd, Start, TextDelta, ToolCallStart
 from ai_gateway.core.server_tools import ServerTool
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.content_array import ArrayEncoder
@@ -43,6 +43,7 @@ from ai_gateway.dialects.registry import DIALECTS
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
 from ai_gateway.dialects.tool_history import signed_calls, signed_only
 from ai_gateway.dialects.tool_names import ToolNames
+from ai_gateway.dialects.tool_offer import names_of, takes_more_tools
 from ai_gateway.dialects.tool_round import Round
 from ai_gateway.dialects.translated_stream import Meter, TranslatedStream, is_answer, renamed
 from ai_gateway.dialects.translation import Moment, Translation
@@ -85,7 +86,7 @@ class Conversation:
         """The caller's own."""
         _check(self.request)
         self.tools = tools
-        self.own_tools = frozenset(tool.name for tool in self.request.tools if isinstance(tool, Tool))
+        self.own_tools = names_of(self.request.tools)
         offered = (_as_tool(tool) for name, tool in tools.items() if name not in self.own_tools)
         known = signed_only(restore(self.request))
         self.present = msgspec.structs.replace(known, tools=(*self.request.tools, *offered))
@@ -107,10 +108,18 @@ class Conversation:
         self._encoder: StreamEncoder | None = None
         self._target = self.caller.name
 
+    def offers(self, provider: Provider, serves: Callable[[str | None], str | None]) -> bool:
+        """Whether `provider` takes the gateway's tools in this request."""
+        model = serves(self.request.model or None) or ""
+        target = dialect_for(self.endpoint, provider, self.present, model)
+        return takes_more_tools(self.request, target, model)
+
     def exchange(self, provider: Provider, serves: Callable[[str | None], str | None]) -> RoundExchange:
         """The present round for `provider`; `serves` tells the model behind the caller's name."""
         model = serves(self.request.model or None) or ""
         self._target = dialect_for(self.endpoint, provider, self.present, model)
+        if not self.offers(provider, serves):
+            self.present = msgspec.structs.replace(self.present, tools=self.request.tools)
         if self._target is DialectName.GEMINI is self.caller.name:
             self.present = signed_calls(self.present, model)
         return RoundExchange(self, provider, self._target)
@@ -145,7 +154,7 @@ class Conversation:
 
     def ask_on(self, results: Sequence[ToolResult], *, last: bool) -> None:
         """The present round is over, and its calls have been answered: prepare the next one. `last`: the
-        model must do without tools."""
+        model must do without the gateway's tools. That one must be called, a caller means of its own."""
         parts = self.round.parts
         if self._target is not self.caller.name:
             parts = tuple(_plain(part) for part in parts)
@@ -154,11 +163,14 @@ class Conversation:
         self.rounds += 1
         self._used = self.round.usage
         self._spoke = self._spoke or self.round.spoke
-        choice = self.present.tool_choice
-        if last:
-            choice = ToolChoice(mode="none")
-        elif choice is not None and choice.mode == "required":
-            choice = msgspec.structs.replace(choice, mode="auto")  # what was required has been done
+        choice, tools = self.present.tool_choice, self.present.tools
+        if not self.own_tools:
+            if last:
+                choice = ToolChoice(mode="none")
+            elif choice is not None and choice.mode == "required":
+                choice = msgspec.structs.replace(choice, mode="auto")  # what was required has been done
+        elif last:
+            tools = self.request.tools
         self.present = msgspec.structs.replace(
             self.present,
             messages=(
@@ -166,6 +178,7 @@ class Conversation:
                 Message(role=Role.ASSISTANT, parts=parts),
                 Message(role=Role.USER, parts=tuple(results)),
             ),
+            tools=tools,
             tool_choice=choice,
         )
 
@@ -325,6 +338,8 @@ class RoundStream(TranslatedStream):
 
     def _show(self, events: list[Event]) -> bytes:
         """Nothing goes out before the first content, so that until then another try leaves no trace."""
+        if self._conversation.rounds:  # a stream begins once, and has one id
+            events = [event for event in events if not isinstance(event, Start)]
         if not self.content:
             self._held += events
             if not any(map(is_answer, events)):
@@ -357,7 +372,7 @@ _WITH_TOOLS = "this client's answers may use the gateway's tools"
 
 
 def _as_tool(tool: ServerTool) -> Tool:
-    return Tool(name=tool.name, description=tool.description or None, parameters=tool.parameters)
+    return Tool(name=tool.name, description=tool.description or None, parameters=tool.parameters, ours=True)
 
 
 def _plain(part: Part) -> Part:

@@ -55,8 +55,8 @@ def _must_begin_with_thoughts(request: ChatRequest) -> bool:
 
 
 def signed_calls(request: ChatRequest, model: str) -> ChatRequest:
-    """A Gemini caller's request in which each turn's first call is signed, as the model demands: the
-    signature may have stood on a call of the gateway's that nobody remembers."""
+    """A Gemini caller's request in which each turn's first call is signed, as its model wants: the signature
+    may have stood on a call of the gateway's that is forgotten."""
     if not gemini(model).signed_calls:
         return request
     messages: list[Message] = []

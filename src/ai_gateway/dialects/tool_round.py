@@ -10,12 +10,15 @@ from collections.abc import Collection
 
 import msgspec
 
-from ai_gateway.core.answer import collect
-from ai_gateway.core.chat import Message, Part, Role, ToolCall
+from ai_gateway.core.answer import ChoiceBuilder
+from ai_gateway.core.chat import Message, Opaque, Part, Role, ToolCall
 from ai_gateway.core.events import (
+    ChoiceEvent,
     Event,
+    Failed,
     Finish,
     FinishReason,
+    PartDone,
     PartEnd,
     RefusalDelta,
     Start,
@@ -28,8 +31,14 @@ from ai_gateway.core.events import (
     UsageReport,
 )
 from ai_gateway.core.usage import Usage
+from ai_gateway.errors import UpstreamError
 
 __all__ = ["Round", "added"]
+
+MAX_CHARS = 64 * 1024 * 1024
+"""Of one round's answer: it goes back to the model whole."""
+MAX_CALLS = 256
+"""In one round."""
 
 _CUT = frozenset(
     {
@@ -40,6 +49,11 @@ _CUT = frozenset(
     }
 )
 """The model was stopped: a call before that may be half a call, and nothing is run."""
+
+_CALLERS = frozenset(
+    {"apply_patch_call", "computer_call", "local_shell_call", "mcp_approval_request", "shell_call"}
+)
+"""Items of the Responses API that are no functions, and that the caller must answer."""
 
 
 class Round:
@@ -59,7 +73,9 @@ class Round:
         self._used = used
         self._whole_text = whole_text
         self._separator = separator
-        self._said: list[Event] = []
+        self._said = ChoiceBuilder(0)
+        self._size = 0
+        self._parts: tuple[Part, ...] | None = None
         self._thought: ThinkingEnd | None = None
         """Ended, with its signature: what follows decides whether the caller gets that."""
         self._thinks = False
@@ -70,6 +86,8 @@ class Round:
         self._shown: dict[int, int] = {}
         """The caller's calls: the provider's index, and the caller's."""
         self._hidden: set[int] = set()
+        self._awaits = False
+        """A call of another kind has gone to the caller."""
         self._usage: Usage | None = None
         self.id: str | None = None
         """The provider's, of this round's answer."""
@@ -100,20 +118,22 @@ class Round:
 
     @property
     def asks_caller(self) -> bool:
-        return bool(self._shown)
+        """Whether the next word is the caller's."""
+        return bool(self._shown) or self._awaits
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """All that the model said."""
-        choices = collect(self._said).choices
-        return choices[0].parts if choices else ()
+        """All that the model said, when it is over."""
+        if self._parts is None:
+            self._parts = self._said.build().parts
+        return self._parts
 
     @property
     def message(self) -> Message:
         return Message(role=Role.ASSISTANT, parts=self.parts)
 
     def take(self, event: Event) -> list[Event]:
-        """What the caller gets of an event."""
+        """What the caller gets of an event. Raises: UpstreamError where there is more than can be kept."""
         match event:
             case Start(id=identifier):
                 self.id = identifier
@@ -123,11 +143,26 @@ class Round:
                 total = self.usage
                 assert total is not None
                 return [UsageReport(total)]
-            case _ if getattr(event, "choice", 0):
+            case Failed():
+                return [event]
+            case _ if event.choice:
                 return []  # one answer was asked for
             case _:
-                pass
-        self._said.append(event)
+                self._keep(event)
+                return self._sort(event)
+
+    def _keep(self, event: ChoiceEvent) -> None:
+        self._size += len(getattr(event, "text", "") or getattr(event, "arguments", ""))
+        if isinstance(event, PartDone):
+            self._size += len(msgspec.json.encode(event.part))
+        if self._size > MAX_CHARS:
+            raise UpstreamError(f"the upstream's answer is longer than {MAX_CHARS} characters")
+        if isinstance(event, ToolCallStart) and event.index >= MAX_CALLS:
+            raise UpstreamError(f"the model calls more than {MAX_CALLS} tools at once")
+        self._said.take(event)
+
+    def _sort(self, event: ChoiceEvent) -> list[Event]:
+        """What the caller gets of what the model says."""
         match event:
             case Finish():
                 self.finish = event
@@ -148,6 +183,9 @@ class Round:
                 shown = [*self._settled(hidden=self._hid), event]
                 self._thinks = True
                 return shown
+            case PartDone(part=Opaque(kind=kind)) if kind in _CALLERS:
+                self._awaits = True
+                return [*self._settled(hidden=False), event]
             case _:
                 return [*self._settled(hidden=False), event]
 
@@ -160,7 +198,7 @@ class Round:
         finish = self.finish
         if reason is not None:
             finish = Finish(reason=reason)
-        elif finish is not None and finish.reason is FinishReason.TOOL_CALLS and not self._shown:
+        elif finish is not None and finish.reason is FinishReason.TOOL_CALLS and not self.asks_caller:
             finish = Finish(reason=FinishReason.STOP)
         if finish is not None:
             events.append(finish)

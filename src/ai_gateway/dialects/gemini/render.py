@@ -181,7 +181,7 @@ class _Writer:
             row["description"] = tool.description
         if tool.custom:
             row["parametersJsonSchema"] = _FREE_TEXT
-        elif tool.parameters is not None and self.own:
+        elif tool.parameters is not None and self.own and not tool.ours:
             row["parametersJsonSchema"] = tool.parameters
         elif tool.parameters is not None and not _takes_nothing(tool.parameters):
             row["parametersJsonSchema"], names = fit_schema(tool.parameters, "tools.parameters")

@@ -61,7 +61,7 @@ def _row(tool: Tool, own: bool, dropped: list[str]) -> Json:
             row["parameters"] = tool.parameters
         elif not own:
             row["parameters"] = {"type": "object", "properties": {}}
-        if tool.strict is not None or not own:
+        if tool.strict is not None or not own or tool.ours:
             row["strict"] = bool(tool.strict)
     if tool.cache is not None:
         dropped.append("tools.cache")
