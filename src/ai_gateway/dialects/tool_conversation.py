@@ -15,10 +15,8 @@ from ai_gateway.core.chat import (
     ChatRequest,
     DialectName,
     Message,
-    Opaque,
     Part,
     Role,
-    Text,
     Tool,
     ToolChoice,
     ToolResult,
@@ -41,7 +39,7 @@ from ai_gateway.dialects.interface import (
 from ai_gateway.dialects.opening import dialect_for
 from ai_gateway.dialects.registry import DIALECTS
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
-from ai_gateway.dialects.tool_history import signed_calls, signed_only
+from ai_gateway.dialects.tool_history import in_words, plain, signed_calls, signed_only
 from ai_gateway.dialects.tool_names import ToolNames
 from ai_gateway.dialects.tool_offer import names_of, takes_more_tools
 from ai_gateway.dialects.tool_round import Round
@@ -155,9 +153,6 @@ class Conversation:
     def ask_on(self, results: Sequence[ToolResult], *, last: bool) -> None:
         """The present round is over, and its calls have been answered: prepare the next one. `last`: the
         model must do without the gateway's tools. That one must be called, a caller means of its own."""
-        parts = self.round.parts
-        if self._target is not self.caller.name:
-            parts = tuple(_plain(part) for part in parts)
         if not self.rounds:
             self._first_id = self.round.id
         self.rounds += 1
@@ -175,7 +170,7 @@ class Conversation:
             self.present,
             messages=(
                 *self.present.messages,
-                Message(role=Role.ASSISTANT, parts=parts),
+                Message(role=Role.ASSISTANT, parts=self._said()),
                 Message(role=Role.USER, parts=tuple(results)),
             ),
             tools=tools,
@@ -192,7 +187,8 @@ class Conversation:
 
     def turn(self) -> tuple[Message, ...]:
         """All that was said since the caller's request, the present round last."""
-        return (*self.present.messages[self._asked_messages :], self.round.message)
+        message = Message(role=Role.ASSISTANT, parts=self._said())
+        return (*self.present.messages[self._asked_messages :], message)
 
     def in_words(self) -> None:
         """Tell the next round of media that tools have brought in words: its provider takes none there."""
@@ -200,7 +196,7 @@ class Conversation:
             self.present,
             messages=(
                 *self.present.messages[: self._asked_messages],
-                *(_in_words(message) for message in self.present.messages[self._asked_messages :]),
+                *(in_words(message) for message in self.present.messages[self._asked_messages :]),
             ),
         )
 
@@ -218,6 +214,12 @@ class Conversation:
         encoder = self.encoder(context)
         lead, self._lead, self.begun = self._lead, [], True
         return b"".join(map(encoder.feed, [*lead, *events])) + encoder.finish()
+
+    def _said(self) -> tuple[Part, ...]:
+        """In the present round, by the model."""
+        if self._target is self.caller.name:
+            return self.round.parts
+        return tuple(map(plain, self.round.parts))
 
     def _round(self) -> Round:
         separator: tuple[Event, ...] = ()
@@ -373,31 +375,3 @@ _WITH_TOOLS = "this client's answers may use the gateway's tools"
 
 def _as_tool(tool: ServerTool) -> Tool:
     return Tool(name=tool.name, description=tool.description or None, parameters=tool.parameters, ours=True)
-
-
-def _plain(part: Part) -> Part:
-    """Without members that only the provider's dialect knows: the conversation is kept in the caller's."""
-    if isinstance(part, Opaque) or not part.extra:
-        return part
-    return msgspec.structs.replace(part, extra=None)
-
-
-def _in_words(message: Message) -> Message:
-    return msgspec.structs.replace(
-        message,
-        parts=tuple(
-            msgspec.structs.replace(
-                part,
-                content=tuple(
-                    inner if isinstance(inner, Text) else Text(_ABSENT % type(inner).__name__.lower())
-                    for inner in part.content
-                ),
-            )
-            if isinstance(part, ToolResult)
-            else part
-            for part in message.parts
-        ),
-    )
-
-
-_ABSENT = "[The tool returned content of type '%s', which this model's provider does not take here.]"

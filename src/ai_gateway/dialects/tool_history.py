@@ -1,4 +1,4 @@
-"""What callers send back of answers that were made in rounds, as their providers take it.
+"""What goes back to a model of answers that were made in rounds, as its provider takes it.
 
 Thoughts that led to a call of the gateway's are shown without their signature. Sent back so, Anthropic
 refuses them (it checks the signatures of all turns), and OpenAI looks for an item that it has never made.
@@ -8,11 +8,22 @@ from __future__ import annotations
 
 import msgspec
 
-from ai_gateway.core.chat import ChatRequest, DialectName, Message, Part, Role, Thinking, ToolCall
+from ai_gateway.core.chat import (
+    ChatRequest,
+    DialectName,
+    Message,
+    Opaque,
+    Part,
+    Role,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
 from ai_gateway.core.signature import Signature
 from ai_gateway.dialects.gemini.models import UNSIGNED, gemini
 
-__all__ = ["signed_calls", "signed_only"]
+__all__ = ["in_words", "plain", "signed_calls", "signed_only"]
 
 _SIGNS = frozenset({DialectName.ANTHROPIC, DialectName.OPENAI_RESPONSES})
 
@@ -81,3 +92,31 @@ def _first_signed(message: Message) -> Message:
     signed = msgspec.structs.replace(call, signature=signature)
     parts = (*message.parts[:place], signed, *message.parts[place + 1 :])
     return msgspec.structs.replace(message, parts=parts)
+
+
+def plain(part: Part) -> Part:
+    """Without members that only the provider's dialect knows: the conversation is kept in the caller's."""
+    if isinstance(part, Opaque) or not part.extra:
+        return part
+    return msgspec.structs.replace(part, extra=None)
+
+
+def in_words(message: Message) -> Message:
+    return msgspec.structs.replace(
+        message,
+        parts=tuple(
+            msgspec.structs.replace(
+                part,
+                content=tuple(
+                    inner if isinstance(inner, Text) else Text(_ABSENT % type(inner).__name__.lower())
+                    for inner in part.content
+                ),
+            )
+            if isinstance(part, ToolResult)
+            else part
+            for part in message.parts
+        ),
+    )
+
+
+_ABSENT = "[The tool returned content of type '%s', which this model's provider does not take here.]"

@@ -11,7 +11,7 @@ from collections.abc import Collection
 import msgspec
 
 from ai_gateway.core.answer import ChoiceBuilder
-from ai_gateway.core.chat import Message, Opaque, Part, Role, ToolCall
+from ai_gateway.core.chat import Opaque, Part, ToolCall
 from ai_gateway.core.events import (
     ChoiceEvent,
     Event,
@@ -127,10 +127,6 @@ class Round:
         if self._parts is None:
             self._parts = self._said.build().parts
         return self._parts
-
-    @property
-    def message(self) -> Message:
-        return Message(role=Role.ASSISTANT, parts=self.parts)
 
     def take(self, event: Event) -> list[Event]:
         """What the caller gets of an event. Raises: UpstreamError where there is more than can be kept."""
