@@ -29,8 +29,8 @@ class StreamResult(msgspec.Struct, frozen=True, kw_only=True):
     reads: int  # reads in which they came
     cpu_s: float | None
     load_cpu_s: float  # of stub and callers together
-    latency_p50_ms: float
-    latency_p99_ms: float
+    latency_p50_ms: float | None  # None: no event came in the window
+    latency_p99_ms: float | None
     with_usage: int  # streams for which the stub was asked for usage
     delivered: int  # events over the whole life of the streams, all checked
     ended: bool = True  # False: some were cut, see `must_end`

@@ -240,8 +240,9 @@ class Measurement:
             expected = load.streams / load.interval_s * result.window_s
             self._add(target, f"{kind}_achieved", 100 * result.received / expected)
         self._add(target, f"{kind}_rate", result.received / result.window_s)
-        self._add(target, f"{kind}_p50_ms", result.latency_p50_ms)
-        self._add(target, f"{kind}_p99_ms", result.latency_p99_ms)
+        for name, latency_ms in (("p50", result.latency_p50_ms), ("p99", result.latency_p99_ms)):
+            if latency_ms is not None:
+                self._add(target, f"{kind}_{name}_ms", latency_ms)
         self._add(target, f"{kind}_per_read", result.received / max(1, result.reads))
         self._add(target, f"{kind}_load_busy", 100 * result.load_cpu_s / result.window_s)
         if result.cpu_s is not None:

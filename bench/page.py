@@ -33,11 +33,16 @@ _ROWS = (
     ("second start to first 200, ms", "start_ms", 0),
 )
 _DOTS = (
-    ("cpu-a-request", "CPU time a chat request", "µs", "chat_cpu_us"),
-    ("cpu-a-chunk", "CPU time a chunk, 100 streams with one each 10 ms", "µs", "paced100_cpu_us"),
-    ("memory", "Memory of an idle process (RSS)", "MB", "rss_idle_mb"),
+    ("cpu-a-request", "CPU time a chat request (logarithmic scale)", "µs", "chat_cpu_us"),
+    (
+        "cpu-a-chunk",
+        "CPU time a chunk, 100 streams with one each 10 ms (logarithmic scale)",
+        "µs",
+        "paced100_cpu_us",
+    ),
+    ("memory", "Memory of an idle process, RSS (logarithmic scale)", "MB", "rss_idle_mb"),
 )
-_LATENCY = ("latency", "Latency of a chat request at half load, by percentile")
+_LATENCY = ("latency", "Latency of a chat request at half load, by percentile (logarithmic scale)")
 
 
 def write(report: Report) -> None:

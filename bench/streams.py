@@ -19,7 +19,7 @@ _STAMP = re.compile(MARK + b"([0-9]{%d})" % STAMP_DIGITS)
 _FINISH = re.compile(rb'"system_fingerprint":"fp_([0-9]{10})"')
 _OUTPUT_TOKENS = re.compile(rb'"output_tokens":([0-9]+)')
 _TERMINATOR = b"\r\n0\r\n\r\n"
-_SAMPLE_EVERY = 8  # reads; all events of a sampled read count, so a read of many has its full weight
+_SAMPLE_EVERY = 7  # reads; all events of a sampled read count, so a read of many has its full weight
 _OPENED_AT_ONCE = 32
 _START_S = 120.0
 _END_S = 60.0
@@ -45,12 +45,18 @@ class _Load:
         self.request = http_request(job.key, *asked(job.form, stream=True, model=job.model), job.headers)
         self.translated = job.form != "chat"
         self.measuring = False
+        self.reads = 0  # of all callers, while measuring
         self.latencies_ns: list[int] = []
         self.callers: list[_Caller] = []
         self.waiting = job.streams
         self.open = job.streams
         self.all_flow: asyncio.Future[None] = loop.create_future()
         self.all_ended: asyncio.Future[None] = loop.create_future()
+
+    def samples(self) -> bool:
+        """Whether the latencies of this read are taken."""
+        self.reads += self.measuring
+        return self.measuring and self.reads % _SAMPLE_EVERY == 0
 
     def flows(self) -> None:
         self.waiting -= 1
@@ -102,7 +108,7 @@ class _Caller(asyncio.Protocol):
                 self._load.flows()
             self.events += events
             self.reads += 1
-            if self._load.measuring and self.reads % _SAMPLE_EVERY == 0:
+            if self._load.samples():
                 now = time.perf_counter_ns()
                 self._load.latencies_ns += [now - int(stamp) for stamp in _STAMP.findall(data)]
         self._latest.append(data)
@@ -201,8 +207,8 @@ async def _window(load: _Load, job: StreamJob, stub: Stub) -> StreamResult:
         reads=reads_after - reads,
         cpu_s=None if cpu is None or cpu_after is None else cpu_after - cpu,
         load_cpu_s=load_cpu_after - load_cpu,
-        latency_p50_ms=percentile(latencies_ms, 0.50),
-        latency_p99_ms=percentile(latencies_ms, 0.99),
+        latency_p50_ms=percentile(latencies_ms, 0.50) if latencies_ms else None,
+        latency_p99_ms=percentile(latencies_ms, 0.99) if latencies_ms else None,
         with_usage=stub.with_usage,
         delivered=0,
     )

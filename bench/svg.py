@@ -22,7 +22,7 @@ def dots(title: str, unit: str, values: Mapping[str, float], colours: Mapping[st
     parts = [_head(title, height)]
     for tick in axis.ticks():
         x = axis.place(tick)
-        parts += [_line(x, _TOP, x, bottom, "#e5e7eb"), _text(x, bottom + 18, f"{tick:g} {unit}", "middle")]
+        parts += [_line(x, _TOP, x, bottom, "#e5e7eb"), _text(x, bottom + 18, f"{tick:,g} {unit}", "middle")]
     for index, (name, value) in enumerate(values.items()):
         y, x = _TOP + _ROW * (index + 0.5), axis.place(value)
         parts += [
@@ -48,7 +48,7 @@ def curves(
     parts = [_head(title, height)]
     for tick in axis.ticks():
         y = axis.place(tick)
-        parts += [_line(_LEFT, y, right, y, "#e5e7eb"), _text(_LEFT - 10, y + 4, f"{tick:g} {unit}", "end")]
+        parts += [_line(_LEFT, y, right, y, "#e5e7eb"), _text(_LEFT - 10, y + 4, f"{tick:,g} {unit}", "end")]
     for index, place in enumerate(places):
         parts.append(_text(_LEFT + step * index, bottom + 22, place, "middle"))
     ends = _apart({name: axis.place(line[-1]) for name, line in series.items()})
