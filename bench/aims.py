@@ -93,6 +93,10 @@ def busy_machine(results: Results) -> str | None:
 
 def behind(results: Results) -> Iterator[str]:
     """Who did not keep up with paced streams, and whose core was full."""
+    for column in (NGINX, GATEWAY):
+        load_busy = results.median("chat_load_busy", column)
+        if load_busy is not None and load_busy > FULL_ABOVE:
+            yield f"{column}, chat requests: the load's core was full; requests/s are the load's"
     for streams in (100, 500, 5000):
         for column in (DIRECT, NGINX, GATEWAY):
             names = ("achieved", "busy", "load_busy")
