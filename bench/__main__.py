@@ -19,7 +19,8 @@ def _sections(text: str) -> frozenset[str]:
     return chosen
 
 
-def _arguments() -> argparse.Namespace:
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE as well")
     parser.add_argument("--quick", action="store_true", help="one short round, for development")
@@ -32,7 +33,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--write-docs", action="store_true", help="write docs/performance.md and its plots from this run"
     )
-    return parser.parse_args()
+    return parser
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -45,7 +46,7 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 def main() -> int:
     """Exit code 0 whenever the measurement succeeded: aims are reported, not enforced."""
-    arguments = _arguments()
+    arguments = parser().parse_args()
     run = Run(_options(arguments))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what we started ends with us
     try:

@@ -48,17 +48,28 @@ class Side:
     source: Path
 
 
-def _arguments() -> argparse.Namespace:
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return int(text)
+
+
+def _sections(text: str) -> frozenset[str]:
+    chosen = frozenset(text.split(","))
+    if not chosen <= set(SECTIONS):
+        raise argparse.ArgumentTypeError(f"choose from {','.join(SECTIONS)}")
+    return chosen
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
     parser.add_argument("a", metavar="REV_A", help="the revision before")
     parser.add_argument("b", metavar="REV_B", nargs="?", default=HERE, help="the one after (.)")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="each has a turn in each (7)")
-    parser.add_argument("--only", default=",".join(SECTIONS), metavar="LIST", help=",".join(SECTIONS))
-    arguments = parser.parse_args()
-    arguments.only = frozenset(arguments.only.split(","))
-    if arguments.rounds < 1 or not arguments.only <= set(SECTIONS):
-        parser.error(f"rounds: at least 1; only: some of {','.join(SECTIONS)}")
-    return arguments
+    parser.add_argument("--rounds", type=_count, default=7, metavar="N", help="each has a turn in each (7)")
+    everything = frozenset(SECTIONS)
+    parser.add_argument("--only", type=_sections, default=everything, metavar="LIST", help=",".join(SECTIONS))
+    return parser
 
 
 def _git(*words: str) -> str:
@@ -177,7 +188,7 @@ def _progress(text: str) -> None:
 
 def main() -> int:
     """Measure and print."""
-    arguments = _arguments()
+    arguments = parser().parse_args()
     results = Results()
     try:
         sides = compare(arguments, results)

@@ -4,7 +4,7 @@ import http.client
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -48,11 +48,19 @@ class Gateway:
     is_peer = False
 
     def __init__(
-        self, home: Path, *, core: int, upstreams: Upstreams, name: str = GATEWAY, source: Path | None = None
+        self,
+        home: Path,
+        *,
+        core: int | Sequence[int],
+        upstreams: Upstreams,
+        name: str = GATEWAY,
+        source: Path | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`source`: the folder to import `ai_gateway` from, None: the installed one."""
+        """`source`: the folder to import `ai_gateway` from, if not the installed one. `settings`: variables."""
         self.name = name
-        self._env = own_environment() | _LIMITS | {"AI_GATEWAY_SERVER__HOST": "127.0.0.1"}
+        host = {"AI_GATEWAY_SERVER__HOST": "127.0.0.1"}
+        self._env = own_environment() | _LIMITS | host | dict(settings or {})
         if source is not None:
             self._env["PYTHONPATH"] = str(source)
         self._home = home

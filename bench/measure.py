@@ -186,6 +186,15 @@ class Measurement:
         run = self._run_wrk(target, self._durations.chat)
         return run.requests / run.seconds
 
+    def workers(self, target: Target, workers: int) -> None:
+        """Requests a second and CPU a request, recorded by the number of workers."""
+        assert target.pid is not None
+        before = settled_cpu_seconds(target.pid)
+        run = self._run_wrk(target, self._durations.chat)
+        cpu_s = settled_cpu_seconds(target.pid) - before
+        self._add(target, f"workers{workers}_rps", run.requests / run.seconds)
+        self._add(target, f"workers{workers}_cpu_us", cpu_s / run.requests * 1e6)
+
     def half_load(self, target: Target, rate: float, name: str) -> None:
         """Latency at `rate`, recorded under `name`."""
         result = self.latency(target, min(MAX_RATE, rate), seconds=2 * self._durations.rate)

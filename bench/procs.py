@@ -48,10 +48,10 @@ def two_cores() -> tuple[int, int]:
 
 
 @contextmanager
-def pinned(core: int) -> Iterator[None]:
-    """Keep the calling thread on `core`; processes started meanwhile inherit that for good."""
+def pinned(*cores: int) -> Iterator[None]:
+    """Keep the calling thread on `cores`; processes started meanwhile inherit that for good."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
@@ -85,14 +85,20 @@ def own_environment() -> dict[str, str]:
 
 
 class Process:
-    """A child on its own core, its output in a file, stopped with SIGTERM at the end of a `with`."""
+    """A child on a core or some, its output in a file, stopped with SIGTERM at the end of a `with`."""
 
     def __init__(
-        self, command: Sequence[str], *, core: int, log: Path, env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        core: int | Sequence[int],
+        log: Path,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self._name = Path(command[0]).name
         self._log = log
-        with log.open("ab") as output, pinned(core):
+        cores = (core,) if isinstance(core, int) else core
+        with log.open("ab") as output, pinned(*cores):
             self._popen = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

@@ -21,6 +21,7 @@ from bench.measure import (
     TRANSLATED_PACED100,
     Measurement,
 )
+from bench.more_workers import measure_workers
 from bench.nginx import Proxy, start_stub
 from bench.options import Options
 from bench.procs import (
@@ -127,6 +128,17 @@ class _Rounds:
             self._open_streams(own)
         if "control" in self._options.sections:
             measure_control(self._measurement, gateway, self._options, self._load_core, progress)
+        if "workers" in self._options.sections:
+            self._workers()
+
+    def _workers(self) -> None:
+        """A second worker may be more than this version can do: that is told, and measured no further."""
+        cores = (self._core, self._load_core)
+        rounds = self._options.rounds
+        try:
+            measure_workers(self._measurement, self._home, cores, self._upstreams, rounds, progress)
+        except BenchError as error:
+            self._run.notes.append(f"workers were not measured: {error}")
 
     def _direct(self) -> list[Target]:
         if self._options.gateway_only:
