@@ -57,7 +57,7 @@ class Gateway:
         source: Path | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`source`: the folder to import `ai_gateway` from, if not the installed one. `settings`: variables."""
+        """`source`: the folder of `ai_gateway`, if not the installed one; `settings`: variables."""
         self.name = name
         host = {"AI_GATEWAY_SERVER__HOST": "127.0.0.1"}
         self._env = own_environment() | _LIMITS | host | dict(settings or {})

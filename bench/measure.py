@@ -12,7 +12,7 @@ from bench.gateway import post_chat
 from bench.jobs import RequestJob, RequestResult, StreamJob
 from bench.payloads import chat_reply
 from bench.procs import PeakRss, cpu_seconds, rss_mb, settled_cpu_seconds, wait_for_200
-from bench.results import DIRECT, GATEWAY, Results
+from bench.results import GATEWAY, Results
 from bench.target import Server, Target
 from bench.worker import LoadProcess
 from bench.wrk import Wrk, WrkResult
@@ -144,28 +144,22 @@ class Measurement:
             self._add(target, "chat_rss_mb", peak.mb)
         return 0.0 if peak is None else peak.mb
 
-    def rate(self, targets: list[Target]) -> None:
-        """The same requests at half of what the slowest target reached; peers at half of what each did.
+    def half_rate(self, targets: list[Target]) -> float | None:
+        """Half of the requests a second that the slowest of `targets` reached; None of no measurement."""
+        reached = [self._results.median("chat_rps", target.name) for target in targets]
+        known = [value for value in reached if value is not None]
+        return min(MAX_RATE, max(MIN_RATE, min(known) / 2)) if known else None
 
-        What is added to direct: each target has its turn right after a direct one.
-        """
-        own = [target for target in targets if not target.is_peer]
-        rate = min(MAX_RATE, min(self._reached(target) for target in own) / 2)
-        direct = next((target for target in targets if target.name == DIRECT), None)
-        for target in targets:
-            wanted = max(MIN_RATE, self._reached(target) / 2) if target.is_peer else rate
-            if target is direct:
-                result = self.latency(target, wanted)
-                self._add(target, "rate_rps", result.requests / self._durations.rate)
-            else:
-                plain = None if direct is None else self.latency(direct, wanted)
-                result = self.latency(target, wanted)
-                self._add(target, "rate_rps", result.requests / self._durations.rate)
-                if plain is not None:
-                    self._add(target, "rate_added_p50_ms", result.latency_p50_ms - plain.latency_p50_ms)
-                    self._add(target, "rate_added_p99_ms", result.latency_p99_ms - plain.latency_p99_ms)
-            for name, latency_ms in result.curve_ms.items():
-                self._add(target, f"rate_{name}_ms", latency_ms)
+    def rate(self, target: Target, rate: float, direct: Target | None) -> None:
+        """Latency at `rate`, and what it is more than that of `direct` right before."""
+        plain = None if direct is None or direct is target else self.latency(direct, rate)
+        result = self.latency(target, rate)
+        self._add(target, "rate_rps", result.requests / self._durations.rate)
+        for name, latency_ms in result.curve_ms.items():
+            self._add(target, f"rate_{name}_ms", latency_ms)
+        if plain is not None:
+            self._add(target, "rate_added_p50_ms", result.latency_p50_ms - plain.latency_p50_ms)
+            self._add(target, "rate_added_p99_ms", result.latency_p99_ms - plain.latency_p99_ms)
 
     def latency(self, target: Target, rate: float, *, seconds: float | None = None) -> RequestResult:
         """Chat requests at `rate` a second."""
@@ -205,11 +199,6 @@ class Measurement:
         """What the control path's load got through meanwhile."""
         for name in ("exported_rows", "history_queries", "messages"):
             self._results.add(f"control_{name}", GATEWAY, getattr(done, name))
-
-    def _reached(self, target: Target) -> float:
-        reached = self._results.median("chat_rps", target.name)
-        assert reached is not None
-        return reached
 
     def _run_wrk(self, target: Target, seconds: float, form: str = "chat") -> WrkResult:
         ends = target.endpoints

@@ -4,9 +4,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bench import admission, measure, peers
@@ -40,6 +41,9 @@ from bench.target import Endpoints, Server, Target, Upstreams
 from bench.worker import LoadProcess
 from bench.wrk import Wrk
 
+_Load = Callable[[Target, str, Callable[[], float | None]], None]
+"""Takes a target through a load, which is named, and which gives the highest RSS in MB where it knows."""
+
 
 @dataclass
 class Run:
@@ -56,7 +60,7 @@ class Run:
             find_tool(tool)
         cores = two_cores()
         raise_file_limit()
-        found = list(peers.installed(progress, self._note)) if self.options.peers else []
+        found = list(peers.installed(progress, self.note)) if self.options.peers else []
         self.versions |= {peer.name: peer.version() for peer in found}
         with ExitStack() as stack:
             stack.enter_context(pinned(cores[1]))
@@ -68,7 +72,8 @@ class Run:
                 with _quiet(self.results, cores):
                     _Rounds(self, stack, cores).run(found)
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Something that the reader of the results must know."""
         self.notes.append(text)
         progress(text)
 
@@ -119,7 +124,8 @@ class _Rounds:
         servers: list[Server] = [gateway]
         if not self._options.gateway_only:
             servers.insert(0, Proxy(self._home, core=self._core, upstreams=self._upstreams))
-        servers += [peer(self._home, core=self._core, upstreams=self._upstreams) for peer in found]
+        made = [peer(self._home, core=self._core, upstreams=self._upstreams) for peer in found]
+        servers += [peer for peer in made if self._works(peer)]
         self._starts(servers)
         if self._options.loads:
             self._loads(servers)
@@ -131,6 +137,18 @@ class _Rounds:
         if "workers" in self._options.sections:
             self._workers()
 
+    def _works(self, peer: Server) -> bool:
+        """Whether it starts and answers; told where it does not."""
+        progress(f"{peer.name}: first start")
+        try:
+            with peer.start() as process:
+                wait_for_200(process, peer.endpoints.chat_port, peer.ready_path, timeout_s=START_S)
+                self._measurement.check(Target(peer.name, peer.endpoints, process.pid, is_peer=True))
+        except BenchError as error:
+            self._run.note(f"{peer.name} is left out: {error}")
+            return False
+        return True
+
     def _workers(self) -> None:
         """A second worker may be more than this version can do: that is told, and measured no further."""
         cores = (self._core, self._load_core)
@@ -138,7 +156,7 @@ class _Rounds:
         try:
             measure_workers(self._measurement, self._home, cores, self._upstreams, rounds, progress)
         except BenchError as error:
-            self._run.notes.append(f"workers were not measured: {error}")
+            self._run.note(f"workers were not measured: {error}")
 
     def _direct(self) -> list[Target]:
         if self._options.gateway_only:
@@ -175,34 +193,43 @@ class _Rounds:
                         self._results.add("rss_load_mb", name, mb)
 
     def _round(self, number: int, targets: list[Target], peaks: dict[str, float]) -> None:
+        def load(target: Target, what: str, call: Callable[[], float | None]) -> None:
+            self._progress(number, target.name, what)
+            peaks[target.name] = max(peaks[target.name], self._one(target, what, call) or 0.0)
+
         for target in targets if self._options.chat else ():
-            self._progress(number, target.name, "chat requests")
-            peaks[target.name] = max(peaks[target.name], self._measurement.chat(target))
+            load(target, "chat requests", partial(self._measurement.chat, target))
         if "requests" in self._options.sections:
-            self._progress(number, "all", "chat requests at half load")
-            self._measurement.rate(targets)
+            self._half_load(targets, load)
         for target in targets:
             if target.name == GATEWAY and "translation" in self._options.sections:
-                self._progress(number, target.name, "translated requests and streams")
-                self._measurement.translated(target)
-                for load in (TRANSLATED_FAST32, TRANSLATED_PACED100):
-                    self._measurement.streams(target, load)
-        for load in self._options.streams:
+                load(target, "translated requests", partial(self._measurement.translated, target))
+                for kind in (TRANSLATED_FAST32, TRANSLATED_PACED100):
+                    load(target, f"{kind.kind} streams", partial(self._measurement.streams, target, kind))
+        for kind in self._options.streams:
             for target in targets:
-                if target.is_peer and load is FAST32:
+                if target.is_peer and kind is FAST32:
                     continue  # they would fall behind without end
-                self._progress(number, target.name, f"{load.kind} streams")
-                peaks[target.name] = max(peaks[target.name], self._streams(target, load))
+                load(target, f"{kind.kind} streams", partial(self._measurement.streams, target, kind))
 
-    def _streams(self, target: Target, load: measure.StreamLoad) -> float:
-        """A peer that cannot carry the load is told of, and measured no further in it; ours may not fail."""
+    def _half_load(self, targets: list[Target], load: _Load) -> None:
+        """Ours and nginx at the same rate, a peer at its own."""
+        direct = next((target for target in targets if target.name == DIRECT), None)
+        own = self._measurement.half_rate([target for target in targets if not target.is_peer])
+        for target in targets:
+            rate = self._measurement.half_rate([target]) if target.is_peer else own
+            if rate is not None:
+                load(target, "half load", partial(self._measurement.rate, target, rate, direct))
+
+    def _one(self, target: Target, what: str, call: Callable[[], float | None]) -> float | None:
+        """A peer that cannot carry a load is told of, and measured no further in it; ours may not fail."""
         try:
-            return self._measurement.streams(target, load)
+            return call()
         except BenchError as error:
             if not target.is_peer:
                 raise
-            self._run.notes.append(f"{target.name}, {load.kind}: {error}")
-            return 0.0
+            self._run.note(f"{target.name}, {what}: {error}")
+            return None
         finally:
             if target.is_peer:
                 self._measurement.rest(target)
@@ -210,7 +237,7 @@ class _Rounds:
     def _open_streams(self, servers: list[Server]) -> None:
         """Very many slow streams, each time through a server just started: nothing is left of other loads."""
         if not may_open(2 * PACED5000.streams + 1000):
-            self._run.notes.append("5,000 open streams: not measured, the limit of open files is too low")
+            self._run.note("5,000 open streams: not measured, the limit of open files is too low")
             return
         for number in range(self._options.rounds):
             for target in self._direct():
