@@ -342,7 +342,15 @@ class _Tracebacks:
 
 @cache
 def _server_config() -> uvicorn.Config:
-    made = uvicorn.Config(Redirect(443), http=GatewayProtocol, ws="none", lifespan="off", log_config=None)
+    made = uvicorn.Config(
+        Redirect(443),
+        interface="asgi3",
+        http=GatewayProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+    )
     made.load()
     return made
 

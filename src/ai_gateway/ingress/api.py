@@ -16,11 +16,11 @@ from ai_gateway.dialects.endpoints import PLAIN, Family, Job, plain
 from ai_gateway.dialects.interface import Asked
 from ai_gateway.dialects.registry import render_error
 from ai_gateway.errors import GatewayError, NotFound
+from ai_gateway.ingress.asgi import AsgiApp, serve_asgi
 from ai_gateway.ingress.caller import HttpCaller, Receive, Scope, Send
 from ai_gateway.ingress.health import Health
 from ai_gateway.ingress.model_lists import model_list
 from ai_gateway.ingress.routes import Route, family_of, route
-from ai_gateway.ingress.server import GatewayProtocol
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.access import needs_model_list, visible_models
 from ai_gateway.policy.forwarded import Networks, caller_address
@@ -36,7 +36,7 @@ HeaderList = list[tuple[bytes, bytes]]
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 _OWN_QUERY = frozenset({"key", "api-version"})
 """Parameters that are for the gateway: the key, and what Azure's SDK adds for Azure."""
-_ADMIN_ENDS = frozenset({b"", b"/"})
+_ADMIN_ENDS = frozenset({"", "/"})
 _ALT = frozenset({"alt", "$alt"})
 """Gemini's choice of how a stream is framed (Google APIs, "System parameters")."""
 
@@ -49,9 +49,6 @@ class Page(msgspec.Struct, frozen=True):
     body: bytes
 
 
-AdminApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
 class Api:
     """Answers every request that reaches the server."""
 
@@ -62,7 +59,7 @@ class Api:
         catalog: Catalog,
         health: Health,
         pages: dict[str, Page],
-        admin: AdminApp,
+        admin: AsgiApp,
         max_body_bytes: int,
         trusted_proxies: Networks = (),
         metrics: Callable[[HeaderList], Awaitable[Page]] | None = None,
@@ -78,38 +75,36 @@ class Api:
         self._trusted_proxies = trusted_proxies
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw_path: bytes = scope["raw_path"]
-        if raw_path.startswith(b"/admin") and raw_path[6:7] in _ADMIN_ENDS:
-            if self._trusted_proxies and scope["client"]:
-                host, port = scope["client"]
-                scope["client"] = (_behind_proxies(host, scope["headers"], self._trusted_proxies), port)
-            await self._admin(scope, receive, send)
+    async def answer(self, caller: HttpCaller) -> None:
+        """Answer a request, whatever it asks."""
+        path = caller.path
+        if path.startswith("/admin") and path[6:7] in _ADMIN_ENDS:
+            client = self._client(caller.peer, caller.headers)
+            await serve_asgi(self._admin, caller, client=client)
             return
-        connection: GatewayProtocol | None = scope.get("gateway.connection")
-        if connection is None:
-            return  # the caller went before its turn came
-        caller = HttpCaller(scope, receive, max_body=self._max_body_bytes)
-        task = asyncio.current_task()
-        assert task is not None
-        connection.hang_up = task.cancel
+        caller.max_body = self._max_body_bytes
         try:
-            await self._answer(scope, caller)
-        except asyncio.CancelledError:
-            if not connection.active.disconnected:
-                raise  # not a hang-up: the server stops
+            await self._answer(caller)
         except Exception:  # noqa: BLE001 - the last place where a fault of ours can still get a clear answer
             _log.exception("a request failed by a fault of the gateway")
             await _fault(caller)
-        finally:
-            connection.hang_up = None
 
-    async def _answer(self, scope: Scope, caller: HttpCaller) -> None:
-        path = scope["raw_path"].decode("latin-1")
-        method = scope["method"]
-        if method in ("GET", "HEAD") and await self._page(path, scope["headers"], caller):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The dashboard's WebSocket."""
+        scope["client"] = self._client(scope["client"], scope["headers"])
+        await self._admin(scope, receive, send)
+
+    def _client(self, peer: tuple[str, int] | None, headers: HeaderList) -> tuple[str | None, int] | None:
+        """Who calls the admin side, where trusted proxies stand before it."""
+        if peer is None or not self._trusted_proxies:
+            return peer
+        return _behind_proxies(peer[0], headers, self._trusted_proxies), peer[1]
+
+    async def _answer(self, caller: HttpCaller) -> None:
+        path, method = caller.path, caller.method
+        if method in ("GET", "HEAD") and await self._page(path, caller.headers, caller):
             return
-        call, hint = _call(scope, method, path)
+        call, hint = _call(caller)
         if self._trusted_proxies:
             call.address = _behind_proxies(call.address, call.headers, self._trusted_proxies)
         try:
@@ -170,15 +165,14 @@ async def _fault(caller: HttpCaller) -> None:
     )
 
 
-def _call(scope: Scope, method: str, path: str) -> tuple[Call, Family]:
+def _call(caller: HttpCaller) -> tuple[Call, Family]:
     """The call, and the family of the SDK that made it by its headers."""
     started_s, started_ms = time.perf_counter(), time.time_ns() // 1_000_000
-    headers: HeaderList = scope["headers"]
-    query = scope["query_string"].decode("latin-1")
-    key, family = _key_of(headers)
-    if query:
-        key, query = _without_own(query, key)
-    client = scope["client"]
+    key, family = _key_of(caller.headers)
+    query = ""
+    if caller.query:
+        key, query = _without_own(caller.query.decode("latin-1"), key)
+    peer, path, method = caller.peer, caller.path, caller.method
     call = Call(
         id=f"req_{started_ms:012x}{random.getrandbits(64):016x}",
         started_s=started_s,
@@ -187,9 +181,9 @@ def _call(scope: Scope, method: str, path: str) -> tuple[Call, Family]:
         path=path,
         label=f"{method} {path[:300]}",
         endpoint=PLAIN,
-        headers=headers,
+        headers=caller.headers,
         key=key,
-        address=client[0] if client else None,
+        address=peer[0] if peer else None,
         query=query,
     )
     return call, family

@@ -1,19 +1,21 @@
-"""The caller's side of one request: its body in, its answer out.
+"""One request of a caller: what it asks, its body in, its answer out.
 
-The body comes over ASGI. The answer goes straight onto the connection: one write for a whole answer, one
-for each chunk, the head together with the first. uvicorn's own `send` checks every header by two regular
-expressions and writes head and body apart, which cost as much as all of the routing.
+The answer goes straight onto the connection: one write for a whole answer, one for each chunk, the head
+together with the first.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ai_gateway.errors import BodyTooLarge
 from ai_gateway.ingress.responses import SECURITY_HEADERS
-from ai_gateway.ingress.server import GatewayProtocol
+
+if TYPE_CHECKING:
+    from ai_gateway.ingress.connection import GatewayProtocol
 
 __all__ = ["HttpCaller", "Receive", "Scope", "Send"]
 
@@ -24,10 +26,14 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 HeaderList = list[tuple[bytes, bytes]]
 
+HIGH_WATER_BYTES = 64 * 1024
+"""Of a body that nobody reads yet: past this, the connection is not read."""
+
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 _SECURITY = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _BODILESS = frozenset({204, 304})
 
@@ -38,43 +44,152 @@ class HttpCaller:
     __slots__ = (
         "_chunked",
         "_connection",
-        "_cycle",
+        "_expects",
         "_head",
-        "_max_body",
+        "_http_1_1",
         "_mute",
-        "_receive",
-        "_scope",
+        "_parts",
+        "_reading",
+        "_size",
+        "_waiter",
+        "disconnected",
+        "finished",
+        "headers",
+        "keep_alive",
+        "max_body",
+        "method",
+        "path",
+        "patient",
+        "query",
+        "received",
         "started",
+        "task",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, *, max_body: int) -> None:
-        self._scope = scope
-        self._receive = receive
-        self._connection: GatewayProtocol = scope["gateway.connection"]
-        self._cycle = self._connection.active
-        self._max_body = max_body
+    def __init__(
+        self,
+        connection: GatewayProtocol,
+        *,
+        method: str,
+        path: str,
+        query: bytes,
+        headers: HeaderList,
+        http_1_1: bool,
+        expects: bool,
+        keep_alive: bool,
+    ) -> None:
+        """`path` and `query` as they came; names of `headers` in lower case; `expects`: the body comes if it
+        is called for."""
+        self._connection = connection
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.keep_alive = keep_alive
+        self.max_body = 0
+        """Bytes; set by whoever answers, before the body is read."""
+        self.task: asyncio.Task[None] | None = None
+        self.patient = False
+        """Not cancelled when the caller hangs up."""
+        self.received = False
+        """The request has come whole."""
+        self.started = False
+        self.finished = False
+        """The answer is out, or never will be."""
+        self.disconnected = False
+        self._http_1_1 = http_1_1
+        self._expects = expects
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._reading = False
+        self._waiter: asyncio.Future[None] | None = None
         self._head = b""
         self._chunked = False
-        self._mute = scope["method"] == "HEAD"
-        self.started = False
+        self._mute = method == "HEAD"
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """Address and port of the other end of the connection."""
+        return self._connection.peer
+
+    @property
+    def http_version(self) -> str:
+        return "1.1" if self._http_1_1 else "1.0"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it came over TLS."""
+        return self._connection.transport.get_extra_info("sslcontext") is not None
+
+    # What the connection calls
+
+    def take(self, data: bytes) -> None:
+        """A part of the body has come."""
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > HIGH_WATER_BYTES and not self._reading:
+            self._connection.pause_reading()
+        self._wake()
+
+    def complete(self) -> None:
+        """The request has come whole."""
+        self.received = True
+        self._wake()
+
+    def hang_up(self) -> None:
+        """The caller has gone: nobody waits for an answer."""
+        self.disconnected = True
+        self._wake()
+        if self.task is not None and not self.patient:
+            self.task.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # What whoever answers calls
 
     async def read_body(self) -> bytes:
-        for name, value in self._scope["headers"]:
-            if name == b"content-length" and int(value) > self._max_body:
+        """Raises: BodyTooLarge."""
+        for name, value in self.headers:
+            if name == b"content-length" and int(value) > self.max_body:
                 raise self._too_large()
-        message = await self._receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body", False):
-            return body
-        parts = bytearray(body)
-        while message.get("more_body", False):
-            if len(parts) > self._max_body:
-                break
-            message = await self._receive()
-            parts += message.get("body", b"")
-        if len(parts) > self._max_body:
+        self._reading = True
+        while not self.received and self._size <= self.max_body:
+            await self.more()
+        if self._size > self.max_body:
             raise self._too_large()
-        return bytes(parts)
+        return self.part()
+
+    async def more(self) -> None:
+        """Until something more of the body has come, or the request is over."""
+        if self.received or self.disconnected or self.finished:
+            return
+        if self._expects:
+            self._expects = False
+            self._connection.transport.write(_CONTINUE)
+        self._connection.resume_reading()
+        await self._wait()
+
+    async def gone(self) -> None:
+        """Until the caller has hung up, or the answer is out."""
+        while not (self.disconnected or self.finished):
+            await self._wait()
+
+    async def _wait(self) -> None:
+        self._waiter = self._connection.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def part(self) -> bytes:
+        """What has come of the body and was not taken yet."""
+        parts = self._parts
+        if len(parts) == 1:
+            return parts.pop()
+        self._parts = []
+        return b"".join(parts)
 
     async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
         await self.start(status, headers, length=len(body))
@@ -82,45 +197,50 @@ class HttpCaller:
 
     async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
         """The head; it goes out with the first bytes of the body. Without a `length`, it is chunked."""
+        self.begin(status, [*headers, *SECURITY_HEADERS], length)
+
+    def begin(self, status: int, headers: HeaderList, length: int | None) -> None:
+        """As `start`, with no headers but these, the date and what says where the body ends."""
         self.started = True
-        cycle = self._cycle
         parts = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         parts += [b"%b: %b\r\n" % header for header in self._connection.server_state.default_headers]
         parts += [b"%b: %b\r\n" % header for header in headers]
-        parts.append(_SECURITY)
         self._mute = self._mute or status in _BODILESS
         if length is not None and status not in _BODILESS:
             parts.append(b"content-length: %d\r\n" % length)
         elif not self._mute:
-            self._chunked = self._scope["http_version"] == "1.1"
+            self._chunked = self._http_1_1
             if self._chunked:
                 parts.append(b"transfer-encoding: chunked\r\n")
             else:
-                cycle.keep_alive = False  # HTTP/1.0: the end of the connection is the end of the body
-        if not cycle.keep_alive:
+                self.keep_alive = False  # HTTP/1.0: the end of the connection is the end of the body
+        if not self.keep_alive:
             parts.append(b"connection: close\r\n")
         parts.append(b"\r\n")
         self._head = b"".join(parts)
-        cycle.response_started = True
-        cycle.waiting_for_100_continue = False
+        self._expects = False
 
     async def write(self, data: bytes) -> None:
         if self._chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
         await self._put(data)
 
+    def push(self, data: bytes) -> bool:
+        connection = self._connection
+        if self._head or not self.started or connection.write_paused:
+            return False
+        if not (self.disconnected or self._mute):
+            connection.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        return True
+
     async def end(self, data: bytes = b"") -> None:
         if self._chunked:
             data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else _LAST_CHUNK
         await self._put(data)
-        cycle = self._cycle
-        if cycle.disconnected:
-            return
-        cycle.response_complete = True
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            self._connection.say_goodbye(more_to_come=cycle.more_body)
-        cycle.on_response()
+        if not self.disconnected:
+            self.finished = True
+            self._wake()
+            self._connection.answered(self)
 
     def abort(self) -> None:
         self._connection.transport.abort()
@@ -131,11 +251,11 @@ class HttpCaller:
         if self._head:
             data = self._head + data
             self._head = b""
-        flow = self._connection.flow
-        if flow.write_paused and not self._cycle.disconnected:
-            await flow.drain()
-        if data and not self._cycle.disconnected:
-            self._connection.transport.write(data)
+        connection = self._connection
+        if connection.write_paused and not self.disconnected:
+            await connection.drain()
+        if data and not self.disconnected:
+            connection.transport.write(data)
 
     def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"the request body is over {self._max_body} bytes")
+        return BodyTooLarge(f"the request body is over {self.max_body} bytes")

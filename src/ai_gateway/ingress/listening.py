@@ -91,6 +91,7 @@ def _server_config(
 
     return uvicorn.Config(
         app,
+        interface="asgi3",
         http=GatewayProtocol,
         ws="none",  # made by GatewayProtocol where it is wanted
         ws_max_size=WS_MESSAGE_BYTES,

@@ -1,0 +1,412 @@
+"""One connection of a caller: HTTP/1.1 read by httptools, requests answered one after the other.
+
+The limits of a head, the shapes that two readers could read in two ways, how long a caller may take, what
+happens when it hangs up: all of that is here. `HttpCaller` is one request of it.
+
+Source: RFC 9112 (HTTP/1.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Protocol, cast
+
+import httptools
+import uvicorn
+from uvicorn.server import ServerState
+
+from ai_gateway.dialects.openai_errors import render_error
+from ai_gateway.errors import BadRequest, GatewayError
+from ai_gateway.ingress.caller import HttpCaller, Receive, Scope, Send
+from ai_gateway.ingress.patience import Patience
+from ai_gateway.ingress.responses import SECURITY_HEADERS
+
+__all__ = ["MAX_HEAD_BYTES", "Application", "GatewayProtocol"]
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_HEADERS = 200
+WRITE_HIGH_BYTES = 16 * 1024
+"""Past this a caller that does not read holds its upstream up."""
+MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+"""Of a body that comes after its answer: a caller may finish sending, but not send for ever."""
+REFUSAL_LINGER_S = 1.0
+
+_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+_TELLING = frozenset({b"host", b"transfer-encoding", b"expect", b"upgrade"})
+_HOSTS = {"1.0": (0, 1), "1.1": (1,)}
+"""How many Host headers a request of each version may have."""
+
+
+class HeadTooLarge(GatewayError):
+    """The request line and headers are over the limits."""
+
+    status, kind, code = 431, "invalid_request_error", "request_headers_too_large"
+
+
+class RequestTimeout(GatewayError):
+    """The request stopped coming before its end."""
+
+    status, kind, code = 408, "invalid_request_error", "request_timeout"
+
+
+class Application(Protocol):
+    """What answers requests."""
+
+    async def answer(self, caller: HttpCaller) -> None: ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI, for WebSockets only."""
+        ...
+
+
+class GatewayProtocol(asyncio.Protocol):
+    """One connection. Requests that come before the one ahead is answered wait, and nothing more is read."""
+
+    draining = False
+    """Set on the class when the process stops: every answer then closes its connection."""
+    websocket_paths: frozenset[bytes] = frozenset()
+    """Set on the class: where an upgrade to WebSocket is made; it is ignored everywhere else."""
+    now_s = 0.0
+    """Set on the class by each round of the server's watch: as exact as timeouts need it."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],  # Any: as uvicorn has it
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """As uvicorn makes its protocols."""
+        self.config = config
+        self.server_state = server_state
+        self.loop = _loop or asyncio.get_running_loop()
+        self.active: HttpCaller | None = None
+        """The request that is being answered."""
+        self.write_paused = False
+        self.read_paused = False
+        self.peer: tuple[str, int] | None = None
+        self._app: Application = config.loaded_app
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
+        # Bytes after a request that closes are another one's, or nobody's; they are no reason to refuse it.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._latest: HttpCaller | None = None
+        """The request that is being read, or was read last: of pipelined ones, not the active one."""
+        self._waiting: deque[HttpCaller] = deque()
+        self._writable: asyncio.Future[None] | None = None
+        self._patience = Patience(self.now_s)
+        self._idle_since: float | None = None
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._upgrade: bytes | None = None
+        self._in_head = True
+        self._head_bytes = 0
+        self._discarded = 0
+        self._refused = False
+        self._lost = False
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self.transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
+        self.server_state.connections.add(self)  # type: ignore[arg-type]  # uvicorn knows its own alone
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple) and len(peer) >= 2:
+            self.peer = (str(peer[0]), int(peer[1]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._parser = None  # it refers back to us: that would wait for the garbage collector
+        self.server_state.connections.discard(self)
+        self._waiting.clear()
+        self.resume_writing()
+        active, self._latest = self.active, None
+        if active is not None:
+            active.hang_up()
+
+    def eof_received(self) -> None:
+        """The transport closes itself."""
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    async def drain(self) -> None:
+        """Until the caller takes what was written, or is gone."""
+        while self.write_paused and not self._lost:
+            self._writable = self.loop.create_future()
+            await self._writable
+
+    def data_received(self, data: bytes) -> None:
+        parser = self._parser
+        if self._refused or parser is None:
+            return
+        self._idle_since = None
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._upgrade is not None:
+                self._become_websocket()
+                return
+        except httptools.HttpParserError as error:
+            # Of a callback's exception, the parser's own only tells that there was one.
+            cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
+            if not isinstance(cause, GatewayError):
+                cause = BadRequest("the request is not valid HTTP/1.1")
+            self._refuse(cause)
+            return
+        self._mind(len(data))
+
+    def _mind(self, size: int) -> None:
+        """After each read: bytes that are no request, or the beginning of one that does not come."""
+        patience = self._patience
+        if self._in_head:
+            self._head_bytes += size  # a head that does not end
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(HeadTooLarge(f"the request's headers are over {MAX_HEAD_BYTES} bytes"))
+        elif patience.waits:
+            if not patience.received(size):
+                self._refuse(BadRequest("the request's chunks are nothing but framing"))
+        elif self._latest is not None and self._latest.finished:
+            patience.begin(self.now_s)  # bytes between two requests that begin none
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        self._url, self._headers = b"", []
+        self._upgrade = None
+        self._in_head, self._head_bytes = True, 0
+        self._patience.begin(self.now_s)
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # else a trailer: the checks of the head are over, it must not pass for a header
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._head_bytes = False, 0
+        self._patience.begin(self.now_s)
+        parser = self._parser
+        assert parser is not None
+        version = parser.get_http_version()
+        expects = self._check_head(version)
+        if self._upgrade is not None and not self._wants_websocket(parser):
+            self._upgrade = None
+        if self._upgrade is not None:
+            return
+        path, query = _target(self._url)
+        caller = HttpCaller(
+            self,
+            method=parser.get_method().decode("ascii"),
+            path=path,
+            query=query,
+            headers=self._headers,
+            http_1_1=version == "1.1",
+            expects=expects,
+            keep_alive=version == "1.1" and not self.draining and parser.should_keep_alive(),
+        )
+        before, self._latest = self._latest, caller
+        if before is None or before.finished:
+            self._start(caller)
+        else:
+            self.pause_reading()
+            self._waiting.append(caller)
+
+    def on_body(self, body: bytes) -> None:
+        if self._upgrade is not None:
+            return
+        self._patience.body(len(body))
+        caller = self._latest
+        assert caller is not None
+        if not caller.finished:
+            caller.take(body)
+            return
+        self._discarded += len(body)
+        if self._discarded > MAX_DISCARDED_BYTES:
+            self.transport.close()
+
+    def on_message_complete(self) -> None:
+        self._patience.rest()
+        if self._upgrade is None and self._latest is not None:
+            self._latest.complete()
+
+    def _check_head(self, version: str) -> bool:
+        """What the parser lets pass, and two readers could read in two ways.
+
+        Returns whether the caller waits for word before it sends the body. Raises: BadRequest, HeadTooLarge.
+        """
+        size, hosts, expects = len(self._url), 0, False
+        codings: list[bytes] = []
+        for name, value in self._headers:
+            size += len(name) + len(value) + 4
+            if name not in _TELLING:
+                continue
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding":
+                codings.append(value.strip().lower())
+            elif name == b"expect":
+                expects = value.lower() == b"100-continue"
+            else:
+                self._upgrade = value.lower()
+        self._check_size(size)
+        if version not in _HOSTS:
+            raise BadRequest("the request must be HTTP/1.1")
+        if hosts not in _HOSTS[version]:
+            raise BadRequest("the request must have exactly one Host header")
+        if codings and codings != [b"chunked"]:
+            raise BadRequest("the only transfer coding that is understood is 'chunked'")
+        return expects
+
+    def _check_size(self, size: int) -> None:
+        if size > MAX_HEAD_BYTES:
+            raise HeadTooLarge(f"the request's headers are over {MAX_HEAD_BYTES} bytes")
+        if len(self._headers) > MAX_HEADERS:
+            raise HeadTooLarge(f"the request has more than {MAX_HEADERS} headers")
+
+    def _wants_websocket(self, parser: httptools.HttpRequestParser) -> bool:
+        path = self._url.partition(b"?")[0]
+        asked = self._upgrade == b"websocket" and parser.get_method() == b"GET" and parser.should_upgrade()
+        return asked and path in self.websocket_paths
+
+    def _become_websocket(self) -> None:
+        # Here, since most processes never serve one.
+        from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+        self.server_state.connections.discard(self)
+        head = b"".join(b"%b: %b\r\n" % header for header in self._headers)
+        protocol = WebSocketsSansIOProtocol(config=self.config, server_state=self.server_state, app_state={})
+        protocol.connection_made(self.transport)
+        protocol.data_received(b"GET %b HTTP/1.1\r\n%b\r\n" % (self._url, head))
+        self.transport.set_protocol(protocol)
+        self._parser = None
+
+    # Requests, one after the other
+
+    def _start(self, caller: HttpCaller) -> None:
+        self.active = caller
+        if self._lost:
+            return  # a pipelined request whose turn comes when its caller has gone
+        task = self.loop.create_task(self._serve(caller))
+        tasks = self.server_state.tasks
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def _serve(self, caller: HttpCaller) -> None:
+        caller.task = asyncio.current_task()
+        try:
+            if not caller.disconnected:
+                await self._app.answer(caller)
+        except asyncio.CancelledError:
+            if not caller.disconnected:
+                raise  # not a hang-up: the server stops
+        finally:
+            caller.task = None
+            if self.active is caller:
+                self.active = None
+            if not caller.finished:
+                caller.finished = True
+                if not caller.disconnected:
+                    self.transport.abort()  # what has been sent must not look complete
+
+    def answered(self, caller: HttpCaller) -> None:
+        """The last byte of an answer is written."""
+        self.active = None
+        if not caller.keep_alive:
+            self.say_goodbye(more_to_come=not caller.received)
+        if self.transport.is_closing():
+            return
+        self.resume_reading()
+        if self._waiting:
+            self._start(self._waiting.popleft())
+        else:
+            self._idle_since = self.now_s
+
+    def pause_reading(self) -> None:
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    # The end
+
+    def shutdown(self) -> None:
+        """The server stops: close now, or after the answer."""
+        if self._latest is None or self._latest.finished:
+            self.transport.close()
+        else:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """The request that came last is the last."""
+        if self._latest is not None:
+            self._latest.keep_alive = False
+
+    def watch(self, *, read_timeout_s: float, write_timeout_s: float) -> None:
+        """End this connection where the other side has stopped to send, or to take, what it began."""
+        transport, patience = self.transport, self._patience
+        unsent = transport.get_write_buffer_size() if self.write_paused or transport.is_closing() else 0
+        if patience.stuck(self.now_s, unsent, write_timeout_s=write_timeout_s):
+            transport.abort()
+        elif patience.overdue(self.now_s, read_timeout_s=read_timeout_s, paused=self.read_paused):
+            self._give_up()
+        elif self._idle_since is not None and self.now_s - self._idle_since > self.config.timeout_keep_alive:
+            transport.close()
+
+    def _give_up(self) -> None:
+        silent = self._in_head and not self._head_bytes
+        answered = self._latest is None or self._latest.finished
+        if silent or self._refused or (not self._in_head and answered):
+            self.transport.close()  # nobody waits for an answer
+        else:
+            self._refuse(RequestTimeout("the request did not arrive in time"))
+
+    def _refuse(self, error: GatewayError) -> None:
+        self._refused = True
+        caller = self._latest
+        if caller is not None and not caller.finished:
+            if caller.started:
+                self.transport.close()  # an answer is on its way: nothing may be put into it
+                return
+            caller.hang_up()  # its body is broken: nobody else may answer it
+        body = render_error(error)
+        head = [f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Bad Request')}\r\n".encode()]
+        own = (*self.server_state.default_headers, *SECURITY_HEADERS)
+        head += [name + b": " + value + b"\r\n" for name, value in own]
+        head.append(b"content-type: application/json\r\nconnection: close\r\n")
+        head.append(b"content-length: %d\r\n\r\n" % len(body))
+        self.transport.write(b"".join(head) + body)
+        self.say_goodbye(more_to_come=True)
+
+    def say_goodbye(self, *, more_to_come: bool) -> None:
+        """Close after an answer. While the caller still sends, that would reset the connection under it."""
+        if not more_to_come:
+            self.transport.close()
+            return
+        self._refused = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(REFUSAL_LINGER_S, self.transport.close)
+
+
+def _target(url: bytes) -> tuple[str, bytes]:
+    """Path, as it came, and query. Raises: BadRequest."""
+    if url[:1] == b"/" and b"#" not in url:
+        path, _, query = url.partition(b"?")
+    else:
+        parsed = httptools.parse_url(url)
+        path, query = parsed.path or b"", parsed.query or b""
+    if not path or not path.isascii():
+        raise BadRequest("the request's target is not valid")
+    return path.decode("ascii"), query
