@@ -138,6 +138,21 @@ prices:
     other: [{input: 1, output: 2}, {input: 2, output: 3, effective_at: 2026-01-31T12:00:00Z}]
 """
 
+PAGE: Final = b"""\
+<!doctype html><html><head><title>A &amp; b</title><style>p { a: "<b>" }</style></head>
+<body class='x' data-y="a > b"><h1>Head</h1><!-- a --><p>one<br>two <a href="/c?d=1&amp;e=2">link</a>
+<ul><li>a<li>b</ul><pre>x
+  y</pre><table><tr><td>1<td>2</table><script>if (a < b) {}</script>
+<img src=x alt="cat">&eacute;&#x41;</body></html>
+"""
+
+TOOL_ARGUMENTS: Final = (
+    b'{"timezone": "Europe/Berlin"}',
+    b'{"a": [1, {"b": null}], "timezone": 1e5}',
+    b"{}",
+    b"",
+)
+
 HTTP: Final = (
     b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
     b"POST /v1/chat/completions?key=k HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",

@@ -42,6 +42,10 @@ from ai_gateway.ingress.routes import route
 from ai_gateway.ingress.server import GatewayProtocol
 from ai_gateway.policy.forwarded import caller_address, networks
 from ai_gateway.providers import PROVIDERS, Provider
+from ai_gateway.tools.arguments import Schemas, parsed
+from ai_gateway.tools.builtin import built_ins
+from ai_gateway.tools.builtin.page import page_text
+from ai_gateway.tools.outcomes import ToolFailure
 from ai_gateway.upstream.guard import Forbidden, Guard
 from ai_gateway.upstream.headers import retry_after_s
 from ai_gateway.upstream.http1 import Http1Transport
@@ -194,6 +198,22 @@ def config(rng: Random) -> object:
         return text
     assert told
     assert all(problem.strip() for problem in told)
+    return text
+
+
+# A page that a model fetches, and its own words for a tool.
+
+
+def page(rng: Random) -> object:
+    text = damaged(rng, corpus.PAGE).decode("utf-8", "replace")
+    page_text(text, "https://example.com/a")
+    return text
+
+
+def tool_arguments(rng: Random) -> object:
+    text = damaged(rng, rng.choice(corpus.TOOL_ARGUMENTS)).decode("utf-8", "surrogateescape")
+    with contextlib.suppress(ToolFailure):
+        _schemas.check(parsed(text), built_ins()["get_time"].offered().parameters)
     return text
 
 
@@ -364,11 +384,15 @@ def _encode(body: dict[str, Any]) -> bytes:
     return json.dumps(body).encode()
 
 
+_schemas = Schemas()
 _requests = cache(corpus.requests)
 _answers = cache(corpus.answers)
 _streams = cache(corpus.streams)
 
 TARGETS: Final[dict[str, Target]] = {
     target.__name__: target
-    for target in (request, answer, failure, stream, framing, config, paths, words, http, upstream)
+    for target in (
+        *(request, answer, failure, stream, framing, config, paths, words, http, upstream),
+        *(page, tool_arguments),
+    )
 }

@@ -2,7 +2,7 @@
 
 Run as `python -I -S mcp_child.py [MODE]`. Modes: `silent` (greets nobody), `flood` (a line without an end),
 `slow to end` (ignores the end of its input and SIGTERM), `loud` (says its SECRET on stderr and ends), `with a
-child` (which outlives it).
+child` (which outlives it), `twins` (two tools of one name).
 """
 
 from __future__ import annotations
@@ -91,6 +91,8 @@ def answer(message: dict[str, Any]) -> None:
         case "tools/list":
             at = int(params.get("cursor") or 0)  # two a page
             names = [*TOOLS, *GROWN]
+            if sys.argv[1:] == ["twins"]:
+                names.insert(1, names[0])
             tools = [{"name": name, "inputSchema": {"type": "object"}} for name in names[at : at + 2]]
             result = {"tools": tools, **({"nextCursor": str(at + 2)} if at + 2 < len(names) else {})}
         case "tools/call" if params["name"] == "refuses":

@@ -37,6 +37,8 @@ class Connection(Protocol):
 
     about: str
     """The server's own name and version, and the protocol's; may be empty."""
+    warnings: Sequence[str]
+    """What is wrong with the tools that were listed last."""
 
     async def list_tools(self) -> Sequence[RemoteTool]:
         """Raises: ConnectionLost."""

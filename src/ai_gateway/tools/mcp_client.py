@@ -41,6 +41,7 @@ __all__ = ["connect"]
 
 MAX_PAGES = 200
 MAX_TOOLS = 5000
+MAX_WARNINGS = 20
 MAX_DEFINITION_BYTES = 64 * 1024
 """Of one tool: more would not fit a request beside others."""
 _LISTEN_AGAIN_S = 5.0
@@ -88,6 +89,7 @@ class Session:
 
     def __init__(self, server: Server, transport: Transport) -> None:
         self.about = ""
+        self.warnings: Sequence[str] = ()
         self._server = server
         self._transport = transport
         self._client: Client | None = None
@@ -148,39 +150,26 @@ class Session:
 
     async def list_tools(self) -> Sequence[RemoteTool]:
         client = self._opened()
-        found: dict[str, RemoteTool] = {}
+        listing = _Listing()
         cursor: str | None = None
         try:
             for _ in range(MAX_PAGES):
                 page = await client.list_tools(cursor=cursor)
-                self._add(found, page.tools)
+                listing.add(page.tools)
                 cursor = page.next_cursor
                 if cursor is None:
                     break
         except MCPError as error:
-            if error.code == METHOD_NOT_FOUND:
-                return ()
-            raise self._lost(error) from error
+            if error.code != METHOD_NOT_FOUND:
+                raise self._lost(error) from error
         except _FAULTS as error:
             raise self._lost(error) from error
-        if cursor is not None or len(found) >= MAX_TOOLS:
-            _log.warning("MCP server %s has too many tools: the rest is left out", self._server.name)
-        return tuple(found.values())
-
-    def _add(self, found: dict[str, RemoteTool], tools: Sequence[Tool]) -> None:
-        for tool in tools:
-            schema = msgspec.json.encode({"type": "object", **tool.input_schema})
-            description = tool.description or tool.title or ""
-            if tool.name in found:
-                _log.warning("MCP server %s has two tools named %r", self._server.name, tool.name[:100])
-            elif len(schema) + len(description) > MAX_DEFINITION_BYTES:
-                _log.warning(
-                    "MCP server %s: the definition of %r is too long", self._server.name, tool.name[:100]
-                )
-            elif len(found) < MAX_TOOLS:
-                found[tool.name] = RemoteTool(
-                    name=tool.name, description=description, parameters=msgspec.Raw(schema)
-                )
+        if cursor is not None:
+            listing.warn("it has too many tools: the rest is left out")
+        for warning in listing.warnings.keys() - set(self.warnings):
+            _log.warning("MCP server %s: %s", self._server.name, warning)
+        self.warnings = tuple(listing.warnings)
+        return tuple(listing.tools.values())
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> ToolOutcome:
         client = self._opened()
@@ -214,6 +203,33 @@ class Session:
 
     def _lost(self, error: Exception) -> ConnectionLost:
         return ConnectionLost(self._transport.fault or _told(error) or "the connection broke")
+
+
+class _Listing:
+    """The tools of some pages, and what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.tools: dict[str, RemoteTool] = {}
+        self.warnings: dict[str, None] = {}
+
+    def warn(self, text: str) -> None:
+        if len(self.warnings) < MAX_WARNINGS:
+            self.warnings[text] = None
+
+    def add(self, tools: Sequence[Tool]) -> None:
+        for tool in tools:
+            schema = msgspec.json.encode({"type": "object", **tool.input_schema})
+            description = tool.description or tool.title or ""
+            if tool.name in self.tools:
+                self.warn(f"it has two tools named {tool.name[:100]!r}: the first counts")
+            elif len(schema) + len(description) > MAX_DEFINITION_BYTES:
+                self.warn(f"the definition of {tool.name[:100]!r} is too long: it is left out")
+            elif len(self.tools) >= MAX_TOOLS:
+                self.warn("it has too many tools: the rest is left out")
+            else:
+                self.tools[tool.name] = RemoteTool(
+                    name=tool.name, description=description, parameters=msgspec.Raw(schema)
+                )
 
 
 def _told(error: Exception) -> str | None:

@@ -106,6 +106,7 @@ class McpServer:
         self._error: str | None = None
         self._next_try_ms: int | None = None
         self._about = ""
+        self._warnings: tuple[str, ...] = ()
 
     def start(self) -> None:
         if self.on and self._task is None:
@@ -139,7 +140,7 @@ class McpServer:
             next_try_ms=self._next_try_ms,
             about=self._about,
             tools=len(self.tools),
-            warnings=warnings,
+            warnings=(*warnings, *self._warnings),
         )
 
     @property
@@ -218,7 +219,7 @@ class McpServer:
             except TimeoutError as error:
                 raise ConnectionLost(f"it was not ready within {CONNECT_TIMEOUT_S:.0f} seconds") from error
             self._connection, self._about = connection, connection.about
-            self._take(tools)
+            self._take(connection, tools)
             self._enter("ready")
             self._told = None
             _log.info("MCP server %s is ready: %d tools", self.server.name, len(tools))
@@ -237,12 +238,13 @@ class McpServer:
                     tools = await connection.list_tools()
             except TimeoutError as error:
                 raise ConnectionLost("it does not answer any more") from error
-            self._take(tools)
+            self._take(connection, tools)
             self._changed()
             await asyncio.sleep(MIN_BETWEEN_LISTS_S)
 
-    def _take(self, tools: Sequence[RemoteTool]) -> None:
+    def _take(self, connection: Connection, tools: Sequence[RemoteTool]) -> None:
         self.tools = tools
+        self._warnings = tuple(connection.warnings)
 
     def _enter(self, state: State, *, error: str | None = None, next_try_ms: int | None = None) -> None:
         self._state, self._since_ms = state, _now_ms()

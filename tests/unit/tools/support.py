@@ -52,6 +52,7 @@ class Session(Connection):
     """An open session with a scripted server."""
 
     about = "scripted 1.0"
+    warnings: Sequence[str] = ()
 
     def __init__(self, scripted: Scripted, name: str) -> None:
         self._scripted = scripted

@@ -140,6 +140,13 @@ async def test_a_child_that_dies_in_mid_call_is_started_again() -> None:
         assert said(await box.run("c__echo", "{}")) == "{}"
 
 
+async def test_two_tools_of_one_name_in_one_server(caplog: pytest.LogCaptureFixture) -> None:
+    async with opened(child("twins")) as box:
+        assert list(box.offered(("c__*",))) == [f"c__{name}" for name in mcp_child.TOOLS]
+        assert box.servers()[0].warnings == ("it has two tools named 'echo': the first counts",)
+        assert "two tools named 'echo'" in caplog.text
+
+
 async def test_a_tool_that_comes_later() -> None:
     async with opened(child()) as box:
         await box.run("c__grow", "{}")
