@@ -148,6 +148,7 @@ class Toolbox:
     async def _run(self, entry: _Entry, arguments: str) -> ToolOutcome:
         """Raises: ToolFailure."""
         value = parsed(arguments)
+        await self._schemas.load()
         self._schemas.check(value, entry.tool.parameters)
         if entry.built_in is not None:
             return _text(await entry.built_in.run(value, self._facilities))
