@@ -106,6 +106,11 @@ class Caller(Protocol):
 
     async def write(self, data: bytes) -> None: ...
 
+    def push(self, data: bytes) -> bool:
+        """Write without waiting. False where nothing was written, since the answer has not begun or the
+        caller does not keep up: `write` will do."""
+        ...
+
     async def end(self, data: bytes = b"") -> None: ...
 
     def abort(self) -> None:
@@ -326,26 +331,53 @@ async def end_stream(
     return failure if isinstance(failure, UpstreamError) else watcher.fault
 
 
+class _Passage:
+    """Takes what an upstream says straight to the caller, from one connection to the other, without a task
+    being woken: as long as the caller keeps up, and nobody need look."""
+
+    __slots__ = ("_caller", "_entry", "_watcher", "out")
+
+    def __init__(self, caller: Caller, entry: Entry, watcher: StreamRelay, out: bytes) -> None:
+        self._caller = caller
+        self._entry = entry
+        self._watcher = watcher
+        self.out = out
+        """What has not been passed on."""
+
+    @property
+    def over(self) -> bool:
+        """The stream has said its last word, or broke its protocol."""
+        return self._watcher.done or self._watcher.failure is not None
+
+    def take(self, chunk: bytes) -> bool:
+        watcher = self._watcher
+        out = watcher.feed(chunk)
+        if watcher.done or watcher.failure is not None or (out and not self._caller.push(out)):
+            self.out = out
+            return False
+        self._entry.keep(out)
+        return True
+
+
 async def pass_events(
     caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay, headers: HeaderList
 ) -> bytes:
     """All but the last bytes of a stream, which are returned: the row is settled before they go out."""
-    response, out = opened.response, opened.body
+    response, passage = opened.response, _Passage(caller, entry, watcher, opened.body)
     opened.body = b""
     if opened.ended or watcher.failure is not None:
-        return out
+        return passage.out
     while True:
-        if out:
+        if passage.out:
             if not caller.started:
                 await caller.start(response.status, headers)
+            out, passage.out = passage.out, b""
             entry.keep(out)
             await caller.write(out)
-        chunk = await response.chunk()
-        if not chunk:
+        if not await response.pass_on(passage.take):
             return watcher.finish()
-        out = watcher.feed(chunk)
-        if watcher.done or watcher.failure is not None:
-            return out
+        if passage.over:
+            return passage.out
 
 
 async def deliver_long(call: Call, caller: Caller, entry: Entry, opened: Opened) -> UpstreamError | None:

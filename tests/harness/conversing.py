@@ -125,6 +125,9 @@ class RecordingCaller:
         self._told.pieces.append(data)
         self._on_write(data)
 
+    def push(self, _: bytes) -> bool:
+        return False
+
     async def end(self, data: bytes = b"") -> None:
         assert self._told.row is not None, "the row is settled before the last byte"
         await self.write(data)

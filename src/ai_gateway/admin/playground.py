@@ -47,6 +47,9 @@ class AsgiCaller:
     async def write(self, data: bytes) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
+    def push(self, _: bytes) -> bool:
+        return False  # ASGI has no way to write without waiting
+
     async def end(self, data: bytes = b"") -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 

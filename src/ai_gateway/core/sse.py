@@ -22,10 +22,11 @@ _LONGEST_BOUNDARY = 4
 class SseFramer:
     """Bytes in, whole events out; what is not yet whole stays inside, up to `MAX_EVENT_BYTES`."""
 
-    __slots__ = ("_pending",)
+    __slots__ = ("pending",)
 
     def __init__(self) -> None:
-        self._pending = bytearray()
+        self.pending = bytearray()
+        """What has come of an event that is not whole yet."""
 
     def feed(self, chunk: bytes) -> bytes:
         """The events that are whole now, as they came, for `events` to take apart; empty: more is needed.
@@ -33,7 +34,7 @@ class SseFramer:
         Raises:
             UpstreamProtocolError: an event is longer than `MAX_EVENT_BYTES`.
         """
-        pending = self._pending
+        pending = self.pending
         if not pending:
             if chunk[-2:] == b"\n\n":  # what nearly every provider sends: whole events in a chunk
                 return chunk
@@ -48,29 +49,28 @@ class SseFramer:
                 raise UpstreamProtocolError(f"the upstream sent an event longer than {MAX_EVENT_BYTES} bytes")
             return b""
         block = bytes(pending) + chunk[:end]
-        self._pending = bytearray(chunk[end:])
+        self.pending = bytearray(chunk[end:])
         return block
 
     def rest(self) -> bytes:
         """What is left without its blank line: half an event, or a last one whose sender stopped short."""
-        return bytes(self._pending)
+        return bytes(self.pending)
 
     def finish(self) -> bytes:
         """The last event, where the stream ended right after its line and only the blank line is missing."""
-        raw = bytes(self._pending)
-        self._pending.clear()
+        raw = bytes(self.pending)
+        self.pending.clear()
         return raw.rstrip(b"\r\n") + b"\n\n" if raw.strip() else b""
 
 
-def events(block: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each event of a block of whole ones: where it ends, and its `data` (empty for a comment)."""
+def events(block: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Each event of a block of whole ones, from `start` on: where it ends, and its `data` (empty for a
+    comment)."""
     if b"\r" in block:
-        start = 0
-        for match in _BOUNDARY.finditer(block):
+        for match in _BOUNDARY.finditer(block, start):
             yield match.end(), _data_of(block[start : match.end()])
             start = match.end()
         return
-    start = 0
     while (end := block.find(b"\n\n", start) + 2) >= 2:
         if block.startswith(b"data: ", start) and block.find(b"\n", start) == end - 2:
             yield end, block[start + 6 : end - 2]

@@ -67,6 +67,8 @@ def read_reply(body: bytes) -> Reply:
 class MessagesRelay(Relay[_Event]):
     """Events of `/messages`; of other paths (`ends` false) it is not known how they end."""
 
+    _texts = (b'"text":"', b'"thinking":"', b'"partial_json":"')
+
     __slots__ = ("_counts", "_ends")
 
     def __init__(self, credential: str, *, ends: bool) -> None:

@@ -99,20 +99,25 @@ def read_reply(body: bytes) -> Reply:
         return Reply()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamProtocolError(f"the upstream's answer is not valid JSON: {error}") from error
-    sizes = [_sizes(choice.message) for choice in found.choices or () if choice.message]
-    items = found.output or ()
-    return Reply(
-        model=found.model,
-        usage=read_usage(found.usage, found.service_tier),
-        output_bytes=sum(text for text, _ in sizes)
-        + sum(text_size(choice.text) for choice in found.choices or ())
-        + sum(text_size(item.content) for item in items),
-        tools_used=any(calls for _, calls in sizes) or any(item.type == "function_call" for item in items),
-    )
+    size, tools = 0, False
+    for choice in found.choices or ():
+        if choice.message is not None:
+            text, calls = _sizes(choice.message)
+            size += text
+            tools = tools or calls
+        if choice.text is not EMPTY:
+            size += text_size(choice.text)
+    for item in found.output or ():
+        size += text_size(item.content)
+        tools = tools or item.type == "function_call"
+    usage = read_usage(found.usage, found.service_tier)
+    return Reply(model=found.model, usage=usage, output_bytes=size, tools_used=tools)
 
 
 class ChatRelay(Relay[_Chunk]):
     """Chat completion chunks, and those of the older completions."""
+
+    _texts = (b'"content":"', b'"reasoning_content":"', b'"reasoning":"', b'"text":"')
 
     __slots__ = ("_finished", "_hide_usage", "_tell_usage", "_terminator_optional")
 

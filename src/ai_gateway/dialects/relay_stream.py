@@ -12,12 +12,15 @@ from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.bounding import Bound, Closer, cut_usage
 from ai_gateway.dialects.faults import as_fault
 from ai_gateway.dialects.openai_errors import MIN_SECRET, blot
+from ai_gateway.dialects.repeated import Repeated, same_but_text
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamProtocolError
 
 __all__ = ["EMPTY", "NOTHING", "Relay", "Reply", "StreamRelay", "says_nothing", "text_size"]
 
 EMPTY = msgspec.Raw(b"")
 NOTHING = (b"", b"null", b"[]", b'""')
+TRIES = 4
+"""How often a stream is asked for what its events have in common, while they have nothing."""
 T = TypeVar("T")
 
 
@@ -83,7 +86,14 @@ class Relay(Generic[T]):
     """What all streams have in common: framing, reading, and stopping at the first fault.
 
     `T` is the type that each event's data is read into; a `lenient` relay lets pass what it cannot read.
+
+    An event that says what the one before it said, but for its text, is not read again (`repeated.py`): but
+    for `output_bytes`, and a closer's memory, that would change nothing.
     """
+
+    _texts: tuple[bytes, ...] = ()
+    """The members that hold an event's text; empty where each event says something else, too, or a closer
+    remembers texts."""
 
     __slots__ = (
         "_bound",
@@ -91,6 +101,8 @@ class Relay(Generic[T]):
         "_decoder",
         "_framer",
         "_lenient",
+        "_repeated",
+        "_tries",
         "content",
         "cut_short",
         "done",
@@ -117,6 +129,8 @@ class Relay(Generic[T]):
         self.failure: GatewayError | None = None
         self.fault: UpstreamError | None = None
         self._bound: Bound | None = None
+        self._repeated: Repeated | None = None
+        self._tries = TRIES if self._texts else 0
 
     @property
     def error(self) -> str | None:
@@ -126,6 +140,8 @@ class Relay(Generic[T]):
         self._bound = Bound(grow, input_tokens=input_tokens, closer=self._closer())
 
     def feed(self, chunk: bytes) -> bytes:
+        if self._repeated is not None and not self._framer.pending and self._repeats(self._repeated, chunk):
+            return chunk
         try:
             block = self._framer.feed(chunk)
         except UpstreamProtocolError as error:
@@ -143,15 +159,17 @@ class Relay(Generic[T]):
     def _shown(self, block: bytes) -> bytes:
         """The block without what is not for the caller; the same bytes, uncopied, where that is nothing."""
         kept: list[bytes] = []
-        start = shown_from = 0
+        start, shown_from = self._skip(block), 0
         bound = self._bound
-        for end, data in events(block):
+        for end, data in events(block, start):
             shown = self._watch(data) if bound is None else self._fits(data, bound)
             if self.failure is not None:
                 break
             if not shown:
                 kept.append(block[shown_from:start])
                 shown_from = end
+            elif self._tries:
+                self._learn(block[start:end])
             start = end
             if self.done:
                 break
@@ -161,6 +179,44 @@ class Relay(Generic[T]):
         if bound is not None:
             kept.append(bound.ending)
         return b"".join(kept)
+
+    def _skip(self, block: bytes) -> int:
+        """Where the first event ends, or begins, that must be read."""
+        start, repeated = 0, self._repeated
+        if repeated is not None:
+            while (end := block.find(b"\n\n", start) + 2) >= 2 and self._repeats(repeated, block[start:end]):
+                start = end
+        return start
+
+    def _repeats(self, repeated: Repeated, event: bytes) -> bool:
+        """Whether an event need not be read; its text is counted then."""
+        size = repeated.text_size(event)
+        if size < 0 or (self._bound is not None and self.output_bytes + size > self._bound.limit):
+            return False
+        self.output_bytes += size
+        self._tries = TRIES
+        return True
+
+    def _learn(self, event: bytes) -> None:
+        """What the next events may have in common with one that was read. Its like with a longer text must
+        change nothing but the size of what was said."""
+        self._repeated = None
+        if not self.content or self.fault is not None or self.done:
+            return
+        self._tries -= 1
+        found = same_but_text(event, self._texts)
+        if found is None:
+            return
+        repeated, longer = found
+        before = self.output_bytes
+        try:
+            for _, data in events(longer):
+                self._take(self._decoder.decode(data))
+        except msgspec.ValidationError:
+            return
+        if self.output_bytes - before == repeated.text_size(longer):
+            self._repeated = repeated
+        self.output_bytes = before
 
     def _fits(self, data: bytes, bound: Bound) -> bool:
         """Look at one event that may be too much: then it is not shown, and the answer is over."""

@@ -10,7 +10,7 @@ from yarl import URL
 
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.proxies import Proxies
-from ai_gateway.upstream.transport import UpstreamRequest
+from ai_gateway.upstream.transport import Take, UpstreamRequest, pass_on
 
 __all__ = ["AiohttpResponse", "AiohttpTransport"]
 
@@ -37,6 +37,9 @@ class AiohttpResponse:
             return await self._response.content.readany()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _failure(error, self._timeout_s, answering=True) from error
+
+    async def pass_on(self, take: Take) -> bool:
+        return await pass_on(self, take)
 
     async def drain(self) -> None:
         content = self._response.content

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ai_gateway.upstream.transport import UpstreamRequest
+from ai_gateway.upstream.transport import Take, UpstreamRequest, pass_on
 
 __all__ = ["EchoTransport"]
 
@@ -84,6 +84,9 @@ class EchoResponse:
     async def chunk(self) -> bytes:
         await asyncio.sleep(0)  # a long echo takes turns with everyone else
         return next(self._chunks, b"")
+
+    async def pass_on(self, take: Take) -> bool:
+        return await pass_on(self, take)
 
     async def drain(self) -> None:
         self.close()

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
-from ai_gateway.upstream.transport import UpstreamRequest
+from ai_gateway.upstream.transport import Take, UpstreamRequest
 
 __all__ = ["Http1Response", "Http1Transport"]
 
@@ -30,6 +30,7 @@ READ_HIGH_BYTES = 16 * 1024
 """Past this the connection is not read until the caller has taken what is there."""
 DRAIN_S = 1.0
 DRAIN_BYTES = 64 * 1024
+_SIZING = (b"content-length", b"transfer-encoding")
 
 Origin = tuple[str, str, int]
 
@@ -59,7 +60,7 @@ class _Connection(asyncio.BufferedProtocol):
         "_paused",
         "_queued",
         "_reusable",
-        "_sized",
+        "_take_part",
         "_timeout_s",
         "_timer",
         "_waiter",
@@ -75,6 +76,8 @@ class _Connection(asyncio.BufferedProtocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
         self._loop = loop
         self._buffer = buffer
+        # One for all answers: a connection serves again only where one answer has ended and none has begun.
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self.transport: asyncio.Transport | None = None
         self.lost = False
         self.busy = False
@@ -84,10 +87,11 @@ class _Connection(asyncio.BufferedProtocol):
         self._deadline = 0.0
         self._timeout_s = 0.0
         self._waiter: asyncio.Future[None] | None = None
+        self._take_part: Take | None = None
+        """Gets what comes of the body, without anybody being woken."""
         self._reset()
 
     def _reset(self) -> None:
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
@@ -95,7 +99,6 @@ class _Connection(asyncio.BufferedProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._interim = False
-        self._sized = False
         self._complete = False
         self._reusable = False
         self._paused = False
@@ -124,9 +127,23 @@ class _Connection(asyncio.BufferedProtocol):
         if self._head_unfinished() and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(UpstreamProtocolError(f"the upstream's headers are over {MAX_HEAD_BYTES} bytes"))
             return
+        if self._take_part is not None and self._queued and self._hand_over(self._take_part):
+            return
         if self._queued > READ_HIGH_BYTES:
             self._pause()
         self._wake()
+
+    def _hand_over(self, take: Take) -> bool:
+        """True where nobody need be woken."""
+        self._deadline = self._loop.time() + self._timeout_s
+        try:
+            if take(self._take()):
+                return not self._complete
+        except Exception as error:  # noqa: BLE001 - raised again where the body is waited for
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_exception(error)
+        self._take_part = None
+        return False
 
     def _pause(self) -> None:
         if self.transport is not None and not self._complete:
@@ -147,7 +164,8 @@ class _Connection(asyncio.BufferedProtocol):
             self._timer = None
         if not self.busy or self._complete:
             return
-        if not self._in_head and not self._sized and exc is None:
+        sized = any(name in _SIZING for name, _ in self.headers)
+        if not self._in_head and not sized and exc is None:
             self._complete = True  # the end of the connection is the end of the body
         elif self._broken is None:
             self._broken = _lost(self._in_head and not self._head_bytes)
@@ -156,10 +174,7 @@ class _Connection(asyncio.BufferedProtocol):
     # What the parser calls
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        if name in (b"content-length", b"transfer-encoding"):
-            self._sized = True
-        self.headers.append((name, value))
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
@@ -177,7 +192,6 @@ class _Connection(asyncio.BufferedProtocol):
     def on_message_complete(self) -> None:
         if self._interim:
             self.headers = []
-            self._sized = False
             return
         self._complete = True
         self._reusable = self._parser is not None and self._parser.should_keep_alive()
@@ -214,6 +228,21 @@ class _Connection(asyncio.BufferedProtocol):
                 return b""
             self._check()
             await self._wait("no further data")
+
+    async def pass_on(self, take: Take) -> bool:
+        """As `UpstreamResponse.pass_on`."""
+        if self._queued and not take(self._take()):
+            return True
+        while not self._complete:
+            self._check()
+            self._take_part = take
+            try:
+                await self._wait("no further data")
+            finally:
+                declined, self._take_part = self._take_part is None, None
+            if declined:
+                return True
+        return False
 
     def _take(self) -> bytes:
         chunks = self._chunks
@@ -315,6 +344,15 @@ class Http1Response:
         if not data:
             self.close()
         return data
+
+    async def pass_on(self, take: Take) -> bool:
+        connection = self._connection
+        if connection is None:
+            return False
+        goes_on = await connection.pass_on(take)
+        if not goes_on:
+            self.close()
+        return goes_on
 
     async def drain(self) -> None:
         connection = self._connection

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
-__all__ = ["Transport", "UpstreamRequest", "UpstreamResponse"]
+__all__ = ["Take", "Transport", "UpstreamRequest", "UpstreamResponse", "pass_on"]
+
+Take = Callable[[bytes], bool]
+"""Gets a part of a body; False: no more for now."""
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +52,12 @@ class UpstreamResponse(Protocol):
         """
         ...
 
+    async def pass_on(self, take: Take) -> bool:
+        """Call `take` with each part of the body as it comes, until it wants no more (True) or the body has
+        ended (False). What `take` raises comes out of here. Raises as `chunk` does.
+        """
+        ...
+
     async def drain(self) -> None:
         """Take what little is left after the last word, so that the connection can serve again.
 
@@ -74,3 +84,11 @@ class Transport(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+async def pass_on(response: UpstreamResponse, take: Take) -> bool:
+    """`UpstreamResponse.pass_on`, of one that has only `chunk`."""
+    while chunk := await response.chunk():
+        if not take(chunk):
+            return True
+    return False

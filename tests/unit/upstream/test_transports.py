@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -18,6 +19,30 @@ async def body_of(response: UpstreamResponse) -> bytes:
     while chunk := await response.chunk():
         body += chunk
     return body
+
+
+async def passed(response: UpstreamResponse) -> bytes:
+    parts: list[bytes] = []
+
+    def take(part: bytes) -> bool:
+        parts.append(part)
+        return True
+
+    assert not await response.pass_on(take)
+    return b"".join(parts)
+
+
+async def passed_haltingly(response: UpstreamResponse) -> bytes:
+    """Somebody wants one part at a time."""
+    parts: list[bytes] = []
+
+    def take(part: bytes) -> bool:
+        parts.append(part)
+        return False
+
+    while await response.pass_on(take):
+        pass
+    return b"".join(parts)
 
 
 async def fetch(transport: Transport, request: UpstreamRequest) -> bytes:
@@ -57,8 +82,16 @@ ANSWERS: list[tuple[str, bytes, int, bytes]] = [
 
 @pytest.mark.parametrize(("_name", "wire", "status", "body"), ANSWERS, ids=[a[0] for a in ANSWERS])
 @pytest.mark.parametrize("size", [1, 3, 4096])
+@pytest.mark.parametrize("reader", [body_of, passed, passed_haltingly])
 async def test_answers(
-    transport: Transport, serve: Serve, _name: str, wire: bytes, status: int, body: bytes, size: int
+    transport: Transport,
+    serve: Serve,
+    _name: str,
+    wire: bytes,
+    status: int,
+    body: bytes,
+    size: int,
+    reader: Callable[[UpstreamResponse], Awaitable[bytes]],
 ) -> None:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(2):
@@ -72,8 +105,29 @@ async def test_answers(
         for _ in range(2):
             response = await transport.send(call(url + "/x"))
             assert response.status == status
-            assert await body_of(response) == body
+            assert await reader(response) == body
             response.close()
+
+
+async def test_what_a_part_brings_about_comes_out(transport: Transport, serve: Serve) -> None:
+    """Of the connection's own callback, too."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0)
+        writer.write(b"some")
+        await reader.read()
+
+    def take(_: bytes) -> bool:
+        raise KeyError("odd")
+
+    async with serve(handler) as url:
+        response = await transport.send(call(url + "/"))
+        with pytest.raises(KeyError, match="odd"):
+            await response.pass_on(take)
+        response.close()
 
 
 async def test_a_body_that_ends_with_its_connection(transport: Transport, serve: Serve) -> None:

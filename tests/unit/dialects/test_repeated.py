@@ -1,0 +1,100 @@
+"""Events that differ in their text alone are not read again: what is noted of a stream stays the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_gateway.dialects.endpoints import CHAT, COMPLETIONS, MESSAGES, Endpoint
+from ai_gateway.dialects.relay_answer import stream_relay
+from ai_gateway.dialects.repeated import same_but_text
+from tests.unit.dialects.test_bounding import delta, event, typed
+
+TEXTS = st.lists(st.text(max_size=8), min_size=1, max_size=12)
+
+
+def completion(text: str) -> bytes:
+    return event({"id": "c", "choices": [{"index": 0, "text": text, "finish_reason": None}]})
+
+
+def message(text: str) -> bytes:
+    return typed("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
+
+
+def arguments(text: str) -> bytes:
+    return typed("content_block_delta", index=0, delta={"type": "input_json_delta", "partial_json": text})
+
+
+def reasoning(text: str) -> bytes:
+    choice = {"index": 0, "delta": {"reasoning_content": text, "content": None}, "finish_reason": None}
+    return event({"id": "c", "choices": [choice]})
+
+
+KINDS = [
+    (CHAT, delta),
+    (CHAT, reasoning),
+    (COMPLETIONS, completion),
+    (MESSAGES, message),
+    (MESSAGES, arguments),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "kind"), KINDS)
+@given(texts=TEXTS, size=st.integers(1, 400))
+def test_texts_are_counted_and_pass_as_they_came(
+    endpoint: Endpoint, kind: Callable[[str], bytes], texts: list[str], size: int
+) -> None:
+    wire = b"".join(kind(text) for text in texts)
+    for parts in ([wire[i : i + size] for i in range(0, len(wire), size)], [kind(text) for text in texts]):
+        relay = stream_relay(endpoint)
+        assert b"".join(map(relay.feed, parts)) == wire
+        assert relay.output_bytes == sum(len(json.dumps(text)) - 2 for text in texts)
+        assert (relay.failure, relay.done) == (None, False)
+
+
+def choice(**members: object) -> bytes:
+    return event({"id": "c", "choices": [{"index": 0, **members}]})
+
+
+BETWEEN: list[tuple[str, bytes]] = [
+    ("a tool call", choice(delta={"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]})),
+    ("usage", event({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}})),
+    ("a failure", event({"error": {"message": "overloaded", "type": "server_error"}})),
+    ("another choice", choice(delta={"content": "b"}, index=1)),
+    ("a text that is none", delta("a").replace(b'"a"', b'"a" "b"')),
+    ("a text that ends early", delta("a").replace(b'"a"', b'"a\\"')),
+    ("no UTF-8", delta("a").replace(b'"a"', b'"\xff"')),
+    ("the end", b"data: [DONE]\n\n"),
+]
+
+
+@pytest.mark.parametrize(("_what", "other"), BETWEEN, ids=[each[0] for each in BETWEEN])
+def test_what_is_no_text_is_read(_what: str, other: bytes) -> None:
+    """The same is noted of an event whether or not its neighbours need be read."""
+    same = [delta("one"), delta("two"), other]
+    varied = [delta("one", nonce=1), delta("two", nonce=2), other]
+    first, second = stream_relay(CHAT), stream_relay(CHAT)
+    for relay, events in ((first, same), (second, varied)):
+        for each in events:
+            relay.feed(each)
+    for name in ("usage", "model", "output_bytes", "tools_used", "done", "content", "error"):
+        assert getattr(first, name) == getattr(second, name), name
+    assert (first.failure is None) == (second.failure is None)
+
+
+UNLIKE = [
+    b'data: {"content":"a","x":{"content":"b"}}\n\n',
+    b'data: {"my\\"content":"a"}\n\n',
+    b'data: {"content":"a\\n"}\n\n',
+    b'data: {"content": "a"}\n\n',
+    b"data: {}\n\n",
+]
+
+
+@pytest.mark.parametrize("event", UNLIKE)
+def test_nothing_is_taken_for_a_text_that_may_not_be_one(event: bytes) -> None:
+    assert same_but_text(event, (b'"content":"',)) is None
