@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from ai_gateway.core.headroom import Headroom, Standing
 from ai_gateway.dialects.endpoints import Family
@@ -22,12 +23,12 @@ def limit_headers(standing: Standing, family: Family, wall_s: float) -> Headers:
     headers: Headers = []
     tokens = standing.tokens
     if (room := standing.requests) is not None:
-        headers.append((b"x-ratelimit-limit-requests", b"%d" % room.limit))
-        headers.append((b"x-ratelimit-remaining-requests", b"%d" % room.remaining))
+        headers.append((b"x-ratelimit-limit-requests", str(room.limit).encode()))
+        headers.append((b"x-ratelimit-remaining-requests", str(room.remaining).encode()))
         headers.append((b"x-ratelimit-reset-requests", duration(room.reset_s)))
     if (room := tokens) is not None:
-        headers.append((b"x-ratelimit-limit-tokens", b"%d" % room.limit))
-        headers.append((b"x-ratelimit-remaining-tokens", b"%d" % room.remaining))
+        headers.append((b"x-ratelimit-limit-tokens", str(room.limit).encode()))
+        headers.append((b"x-ratelimit-remaining-tokens", str(room.remaining).encode()))
         headers.append((b"x-ratelimit-reset-tokens", duration(room.reset_s)))
     if family is Family.ANTHROPIC:
         for name, room in (
@@ -45,7 +46,12 @@ def duration(seconds: float) -> bytes:
     """`1h2m3s`, `6m0s`, `59s`, `120ms`; never shorter than it is."""
     if seconds <= 0.999:
         return b"%dms" % math.ceil(seconds * 1000) if seconds > 0 else b"0s"
-    whole = math.ceil(seconds)
+    return _duration(math.ceil(seconds))
+
+
+@lru_cache(maxsize=256)
+def _duration(whole: int) -> bytes:
+    """Of whole seconds: many answers of a second tell the same."""
     minutes, rest = divmod(whole, 60)
     if not minutes:
         return b"%ds" % rest

@@ -33,7 +33,8 @@ METRICS_PATH = "/metrics"
 _log = logging.getLogger("ai_gateway")
 
 HeaderList = list[tuple[bytes, bytes]]
-_KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
+_TELLING = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key", b"anthropic-version"})
+"""Headers that hold a key, or say whose SDK it is."""
 _OWN_QUERY = frozenset({"key", "api-version"})
 """Parameters that are for the gateway: the key, and what Azure's SDK adds for Azure."""
 _ADMIN_ENDS = frozenset({"", "/"})
@@ -201,17 +202,19 @@ def _key_of(headers: HeaderList) -> tuple[str | None, Family]:
     found: bytes | None = None
     family = Family.OPENAI
     for name, value in headers:
+        if name not in _TELLING:
+            continue
         if name == b"authorization":
             scheme, _, token = value.partition(b" ")
             if bearer is None and scheme.lower() == b"bearer" and token.strip():
                 bearer = token.strip()
-        elif name in _KEY_HEADERS:
+        elif name == b"anthropic-version":
+            family = Family.ANTHROPIC
+        else:
             if found is None and value.strip():
                 found = value.strip()
             if name == b"x-goog-api-key":
                 family = Family.GEMINI
-        elif name == b"anthropic-version":
-            family = Family.ANTHROPIC
     key = bearer or found
     return (key.decode("latin-1") if key else None), family
 

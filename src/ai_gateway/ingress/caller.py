@@ -33,6 +33,7 @@ _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 _SECURITY = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS)
+_COLON = b": "
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _BODILESS = frozenset({204, 304})
@@ -51,6 +52,7 @@ class HttpCaller:
         "_parts",
         "_reading",
         "_size",
+        "_told",
         "_waiter",
         "disconnected",
         "finished",
@@ -74,12 +76,13 @@ class HttpCaller:
         path: str,
         query: bytes,
         headers: HeaderList,
+        length: int,
         http_1_1: bool,
         expects: bool,
         keep_alive: bool,
     ) -> None:
-        """`path` and `query` as they came; names of `headers` in lower case; `expects`: the body comes if it
-        is called for."""
+        """`path` and `query` as they came; names of `headers` in lower case; `length` of the body, as
+        far as the head tells it; `expects`: the body comes if it is called for."""
         self._connection = connection
         self.method = method
         self.path = path
@@ -99,6 +102,7 @@ class HttpCaller:
         self.disconnected = False
         self._http_1_1 = http_1_1
         self._expects = expects
+        self._told = length
         self._parts: list[bytes] = []
         self._size = 0
         self._reading = False
@@ -151,9 +155,8 @@ class HttpCaller:
 
     async def read_body(self) -> bytes:
         """Raises: BodyTooLarge."""
-        for name, value in self.headers:
-            if name == b"content-length" and int(value) > self.max_body:
-                raise self._too_large()
+        if self._told > self.max_body:
+            raise self._too_large()
         self._reading = True
         while not self.received and self._size <= self.max_body:
             await self.more()
@@ -197,14 +200,16 @@ class HttpCaller:
 
     async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
         """The head; it goes out with the first bytes of the body. Without a `length`, it is chunked."""
-        self.begin(status, [*headers, *SECURITY_HEADERS], length)
+        self.begin(status, headers, length, _SECURITY)
 
-    def begin(self, status: int, headers: HeaderList, length: int | None) -> None:
-        """As `start`, with no headers but these, the date and what says where the body ends."""
+    def begin(self, status: int, headers: HeaderList, length: int | None, own: bytes = b"") -> None:
+        """As `start`, with no headers but these, `own` lines, the date and what says where the body ends."""
         self.started = True
-        parts = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
-        parts += [b"%b: %b\r\n" % header for header in self._connection.server_state.default_headers]
-        parts += [b"%b: %b\r\n" % header for header in headers]
+        parts = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, self._connection.own_lines()]
+        if headers:
+            parts.append(b"\r\n".join(map(_COLON.join, headers)))
+            parts.append(b"\r\n")
+        parts.append(own)
         self._mute = self._mute or status in _BODILESS
         if length is not None and status not in _BODILESS:
             parts.append(b"content-length: %d\r\n" % length)

@@ -33,7 +33,7 @@ MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 REFUSAL_LINGER_S = 1.0
 
 _REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
-_TELLING = frozenset({b"host", b"transfer-encoding", b"expect", b"upgrade"})
+_TELLING = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 _HOSTS = {"1.0": (0, 1), "1.1": (1,)}
 """How many Host headers a request of each version may have."""
 
@@ -69,6 +69,8 @@ class GatewayProtocol(asyncio.Protocol):
     """Set on the class: where an upgrade to WebSocket is made; it is ignored everywhere else."""
     now_s = 0.0
     """Set on the class by each round of the server's watch: as exact as timeouts need it."""
+    _own: tuple[object, bytes] = (None, b"")
+    """The server's own headers as uvicorn has them, a new list each second, and as lines."""
 
     def __init__(
         self,
@@ -101,6 +103,7 @@ class GatewayProtocol(asyncio.Protocol):
         self._upgrade: bytes | None = None
         self._in_head = True
         self._head_bytes = 0
+        self._length = 0
         self._discarded = 0
         self._refused = False
         self._lost = False
@@ -179,7 +182,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url, self._headers = b"", []
-        self._upgrade = None
+        self._upgrade, self._length = None, 0
         self._in_head, self._head_bytes = True, 0
         self._patience.begin(self.now_s)
 
@@ -208,6 +211,7 @@ class GatewayProtocol(asyncio.Protocol):
             path=path,
             query=query,
             headers=self._headers,
+            length=self._length,
             http_1_1=version == "1.1",
             expects=expects,
             keep_alive=version == "1.1" and not self.draining and parser.should_keep_alive(),
@@ -250,6 +254,8 @@ class GatewayProtocol(asyncio.Protocol):
                 continue
             if name == b"host":
                 hosts += 1
+            elif name == b"content-length":
+                self._length = int(value)
             elif name == b"transfer-encoding":
                 codings.append(value.strip().lower())
             elif name == b"expect":
@@ -329,6 +335,13 @@ class GatewayProtocol(asyncio.Protocol):
         else:
             self._idle_since = self.now_s
 
+    def own_lines(self) -> bytes:
+        """The headers that stand on every answer of this server: the date, and HSTS under HTTPS."""
+        headers = self.server_state.default_headers
+        if self._own[0] is not headers:
+            GatewayProtocol._own = (headers, b"".join(b"%b: %b\r\n" % header for header in headers))
+        return self._own[1]
+
     def pause_reading(self) -> None:
         if not self.read_paused:
             self.read_paused = True
@@ -382,8 +395,8 @@ class GatewayProtocol(asyncio.Protocol):
             caller.hang_up()  # its body is broken: nobody else may answer it
         body = render_error(error)
         head = [f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Bad Request')}\r\n".encode()]
-        own = (*self.server_state.default_headers, *SECURITY_HEADERS)
-        head += [name + b": " + value + b"\r\n" for name, value in own]
+        head.append(self.own_lines())
+        head += [name + b": " + value + b"\r\n" for name, value in SECURITY_HEADERS]
         head.append(b"content-type: application/json\r\nconnection: close\r\n")
         head.append(b"content-length: %d\r\n\r\n" % len(body))
         self.transport.write(b"".join(head) + body)

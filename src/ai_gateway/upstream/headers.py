@@ -90,6 +90,7 @@ _NOT_CALLER = _HOP_BY_HOP | {
     b"x-xss-protection",
 }
 """What would steer a browser, or a proxy before the gateway, in the gateway's own name."""
+_PERSISTENCE = (b"keep-alive", b"close")
 _SANDBOX = (b"content-security-policy", b"sandbox; default-src 'none'; frame-ancestors 'none'")
 """A page of the upstream's runs no script on the origin where an admin is signed in."""
 _NOT_CALLER_PREFIXES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-gateway-", b"cf-", b"access-control-")
@@ -97,12 +98,16 @@ _NOT_CALLER_PREFIXES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-gateway-",
 
 def for_upstream(headers: Headers, upstream: Upstream, content_type: bytes | None) -> list[tuple[str, str]]:
     """The caller's end-to-end headers without its credentials, then the provider's own."""
-    named = _connection_options(headers)
-    result = [
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in headers
-        if name not in _NOT_UPSTREAM and not name.startswith(_NOT_UPSTREAM_PREFIXES) and name not in named
-    ]
+    named: Sequence[bytes] = ()
+    result: list[tuple[str, str]] = []
+    for name, value in headers:
+        if name in _NOT_UPSTREAM:
+            if name == b"connection" and value not in _PERSISTENCE:
+                named = _connection_options(headers)
+        elif not name.startswith(_NOT_UPSTREAM_PREFIXES):
+            result.append((name.decode("latin-1"), value.decode("latin-1")))
+    if named:
+        result = [(name, value) for name, value in result if name.encode("latin-1") not in named]
     if content_type is not None:
         result.append(("Content-Type", content_type.decode("latin-1")))
     result.append(("Accept-Encoding", "identity"))
@@ -155,19 +160,26 @@ def for_caller(headers: Headers, upstream: Upstream) -> list[tuple[bytes, bytes]
     """The provider's end-to-end headers, but none that quotes its credential; its limits and its request id
     are not the gateway's."""
     secret = upstream.credential.encode()
-    named = _connection_options(headers)
-    result = [
-        (name, value)
-        for name, value in headers
-        if name not in _NOT_CALLER
-        and name not in named
-        and not name.startswith(_NOT_CALLER_PREFIXES)
-        and not (secret and secret in value)
-    ]
-    upstream_id = value_of(headers, b"x-request-id")
+    named: Sequence[bytes] = ()
+    kind: bytes | None = None
+    upstream_id: bytes | None = None
+    result: list[tuple[bytes, bytes]] = []
+    for pair in headers:
+        name, value = pair
+        if name in _NOT_CALLER:
+            if name == b"connection" and value not in _PERSISTENCE:
+                named = _connection_options(headers)
+            elif name == b"x-request-id" and upstream_id is None:
+                upstream_id = value
+            continue
+        if name == b"content-type" and kind is None:
+            kind = value
+        if not name.startswith(_NOT_CALLER_PREFIXES) and not (secret and secret in value):
+            result.append(pair)
+    if named:
+        result = [pair for pair in result if pair[0] not in named]
     if upstream_id is not None and not (secret and secret in upstream_id):
         result.append((b"x-upstream-request-id", upstream_id))
-    kind = value_of(headers, b"content-type")
     if not is_json(kind) and not is_event_stream(kind):
         result.append(_SANDBOX)
     return result
@@ -182,6 +194,8 @@ def value_of(headers: Headers, name: bytes) -> bytes | None:
 
 
 def is_json(content_type: bytes | None) -> bool:
+    if content_type == b"application/json":
+        return True
     kind = (content_type or b"").partition(b";")[0].strip().lower()
     return kind == b"application/json" or kind.endswith(b"+json")
 
@@ -211,6 +225,6 @@ def _connection_options(headers: Headers) -> Sequence[bytes]:
     """Of all its lines: a second one counts like the first."""
     options: list[bytes] = []
     for name, value in headers:
-        if name == b"connection" and value not in (b"keep-alive", b"close"):
+        if name == b"connection" and value not in _PERSISTENCE:
             options += [option.strip().lower() for option in value.split(b",")]
     return options
