@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import http.client
+import io
 import itertools
 import json
 import os
@@ -14,6 +15,8 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +25,8 @@ from typing import Any, Final
 
 import yaml
 
+from ai_gateway.cli import run
+from ai_gateway.config import Settings
 from ai_gateway.core.client import ClientSettings
 from ai_gateway.store.clients import SqlClientStore
 from ai_gateway.store.keyring import KeySource
@@ -241,22 +246,34 @@ class GatewayProcess:
         return done
 
     def create_client(self, *, wait: bool = True, **options: Option) -> ClientInfo:
-        """Create a client through the CLI: `base_url="…"` becomes `--base-url …`, a sequence is joined
-        with commas, a mapping becomes `A=B,…`, a boolean `--x` or `--no-x`, None is left out; without a
-        `name` it gets one of its own. With `wait`, and a gateway that runs, returns only when the
+        """Create a client through the CLI, in this process. `base_url="…"` becomes `--base-url …`, a sequence
+        is joined with commas, a mapping becomes `A=B,…`, a boolean `--x` or `--no-x`, None is left out;
+        without a `name` it gets one of its own. With `wait`, and a gateway that runs, returns only when the
         gateway knows the key.
 
         Raises:
             AssertionError: the CLI refused. TimeoutError: the gateway did not see it within 10 s.
         """
         named = {"name": f"client-{next(_numbers)}", **options}
-        printed = self.cli("clients", "create", *option_arguments(named), "--json").stdout
-        created = json.loads(printed)
+        created = json.loads(self._command("clients", "create", *option_arguments(named), "--json"))
         client = ClientInfo(id=created["id"], name=created["name"], api_key=created["api_key"])
         self.secrets.plant(f"the key of client {client.name}", client.api_key)
         if wait and self.running:
             wait_until(lambda: self._knows(client.api_key), what=f"client {client.name} being known")
         return client
+
+    def _command(self, *arguments: str) -> str:
+        """What `cli` prints, without a process of its own: that one takes as long as a hundred of these.
+        In a thread, since callers may have an event loop. Raises: AssertionError, as `cli`."""
+        out, err = io.StringIO(), io.StringIO()
+        told = ("-config", str(self.config_path), *arguments)
+        self.secrets.of_arguments(arguments)
+        with redirect_stdout(out), redirect_stderr(err), ThreadPoolExecutor(1) as pool:
+            environ = {**os.environ, **self.env}
+            code = pool.submit(run, serve=_no_serving, arguments=told, environ=environ).result(CLI_TIMEOUT_S)
+        assert code == 0, f"{arguments}: exit code {code}\n{out.getvalue()}\n{err.getvalue()}"
+        self.secrets.of_printed(arguments, f"{out.getvalue()}\n{err.getvalue()}".encode())
+        return out.getvalue()
 
     def create_clients(self, options: Sequence[Mapping[str, Any]], *, wait: bool = True) -> list[ClientInfo]:
         """Clients through the store in this process: many take no longer than one does through the CLI.
@@ -381,6 +398,10 @@ def _option_text(value: str | int | float | Sequence[str] | Mapping[str, str]) -
     if isinstance(value, Mapping):
         return ",".join(f"{left}={right}" for left, right in value.items())
     return ",".join(value)
+
+
+def _no_serving(settings: Settings, *, config_path: Path) -> int:
+    raise AssertionError("a command does not serve")
 
 
 def _clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
