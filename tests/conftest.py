@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +22,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=False,
         help="print the conformance matrix, and write docs/conformance.md",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Eleven thousand tests are millions of objects that stay: looking for cycles among them takes a third
+    of the time that it takes to make them."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 UPSTREAM_KEY = "upstream-key-b7c1e9"
