@@ -21,7 +21,7 @@ CONNECTIONS = 64
 IDLE_AFTER_S = 2.0
 PACE_S = 0.010
 MAX_RATE = 8000.0  # requests/s that the paced load can send without being felt itself
-MIN_RATE = 20.0
+MIN_RATE = 1.0  # under which a few seconds bring no figures
 START_S = 120.0  # for a slow start
 REST_S = 60.0  # for a peer to work off what it has left
 
