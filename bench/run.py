@@ -130,12 +130,11 @@ class _Rounds:
         if self._options.loads:
             self._loads(servers)
         own = [server for server in servers if not server.is_peer]
-        if "open" in self._options.sections:
-            self._open_streams(own)
-        if "control" in self._options.sections:
-            measure_control(self._measurement, gateway, self._options, self._load_core, progress)
-        if "workers" in self._options.sections:
-            self._workers()
+        self._section("open", partial(self._open_streams, own))
+        control = (self._measurement, gateway, self._options, self._load_core, progress)
+        self._section("control", partial(measure_control, *control))
+        workers = (self._measurement, self._home, (self._core, self._load_core), self._upstreams)
+        self._section("workers", partial(measure_workers, *workers, self._options.rounds, progress))
 
     def _works(self, peer: Server) -> bool:
         """Whether it starts and answers; told where it does not."""
@@ -149,14 +148,14 @@ class _Rounds:
             return False
         return True
 
-    def _workers(self) -> None:
-        """A second worker may be more than this version can do: that is told, and measured no further."""
-        cores = (self._core, self._load_core)
-        rounds = self._options.rounds
+    def _section(self, name: str, measured: Callable[[], None]) -> None:
+        """A part that stands alone: where it fails, that is told, and its figures so far are kept."""
+        if name not in self._options.sections:
+            return
         try:
-            measure_workers(self._measurement, self._home, cores, self._upstreams, rounds, progress)
+            measured()
         except BenchError as error:
-            self._run.note(f"workers were not measured: {error}")
+            self._run.note(f"`{name}` was not measured to its end: {error}")
 
     def _direct(self) -> list[Target]:
         if self._options.gateway_only:
