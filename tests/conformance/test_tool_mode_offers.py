@@ -12,7 +12,7 @@ from tests.conformance.asking import Asked
 from tests.conformance.providers import PROVIDERS, send
 from tests.conformance.scripted import Model, only_time
 from tests.conformance.wire import CALLS, SECOND, TEXT, Json, Said
-from tests.harness.conversing import Tools, data_path, says
+from tests.harness.conversing import Tools, data_path, policy, says
 from tests.harness.upstream import Reply, Seen
 
 WEATHER, TIME = CALLS
@@ -145,3 +145,39 @@ async def test_an_mcp_tool_without_arguments_is_taken_by_gemini(model: Model) ->
         await path.ask(client, target, body)
     [row] = model.seen[0].json["tools"][0]["functionDeclarations"]
     assert row == {"name": "list_things", "description": "The tool list_things"}
+
+
+@pytest.mark.parametrize(
+    ("caller", "cap", "asked", "told"),
+    [
+        (
+            "anthropic",
+            3000,
+            {"max_tokens": 8000, "thinking": {"type": "enabled", "budget_tokens": 4096}},
+            {"max_tokens": 3000, "thinking": {"type": "enabled", "budget_tokens": 2999}},
+        ),
+        (
+            "anthropic",
+            500,
+            {"max_tokens": 8000, "thinking": {"type": "enabled", "budget_tokens": 4096}},
+            {"max_tokens": 500, "thinking": None},
+        ),
+        (
+            "anthropic",
+            9000,
+            {"max_tokens": 8000, "thinking": {"type": "enabled", "budget_tokens": 10_000}},
+            {"max_tokens": 8000, "thinking": {"type": "enabled", "budget_tokens": 10_000}},
+        ),
+        ("responses", 5, {"max_output_tokens": 8000}, {"max_output_tokens": 16}),
+    ],
+)
+async def test_a_limit_that_is_lowered_is_one_that_the_provider_takes(
+    model: Model, caller: str, cap: int, asked: Json, told: Json
+) -> None:
+    kind = PROVIDERS[caller]
+    client = model.plays(kind, SECOND)
+    settings = client.settings.model_copy(update={"max_output_tokens": cap})
+    async with data_path(Tools(get_weather=says("sunny"))) as path:
+        target, body = asking.request(caller, Asked(), kind.model, False)
+        await path.ask(policy(**settings.model_dump()), target, {**body, **asked})
+    assert {name: model.seen[0].json.get(name) for name in told} == told

@@ -39,7 +39,7 @@ from ai_gateway.dialects.interface import (
 from ai_gateway.dialects.opening import dialect_for
 from ai_gateway.dialects.registry import DIALECTS
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
-from ai_gateway.dialects.tool_history import in_words, plain, signed_calls, signed_only
+from ai_gateway.dialects.tool_history import fit_limits, in_words, plain, signed_calls, signed_only
 from ai_gateway.dialects.tool_names import ToolNames
 from ai_gateway.dialects.tool_offer import names_of, takes_more_tools
 from ai_gateway.dialects.tool_round import Round
@@ -264,6 +264,11 @@ class RoundExchange(Translation):
         self.conversation.in_words()
         self.canonical = self.conversation.present
         return super().render(settings, provider)
+
+    def _instructed(self, settings: Settings) -> ChatRequest:
+        wanted = super()._instructed(settings)
+        same = self._target.name is self._caller.name
+        return fit_limits(self._request, wanted) if same else wanted
 
     def stream(self, rendered: Rendered, credential: str) -> StreamRelay:
         return RoundStream(

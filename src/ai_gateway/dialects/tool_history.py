@@ -20,10 +20,13 @@ from ai_gateway.core.chat import (
     ToolCall,
     ToolResult,
 )
+from ai_gateway.core.reasoning import MIN_BUDGET
 from ai_gateway.core.signature import Signature
+from ai_gateway.dialects.endpoints import RESPONSES
 from ai_gateway.dialects.gemini.models import UNSIGNED, gemini
+from ai_gateway.dialects.relay_limits import LEAST
 
-__all__ = ["in_words", "plain", "signed_calls", "signed_only"]
+__all__ = ["fit_limits", "in_words", "plain", "signed_calls", "signed_only"]
 
 _SIGNS = frozenset({DialectName.ANTHROPIC, DialectName.OPENAI_RESPONSES})
 
@@ -92,6 +95,23 @@ def _first_signed(message: Message) -> Message:
     signed = msgspec.structs.replace(call, signature=signature)
     parts = (*message.parts[:place], signed, *message.parts[place + 1 :])
     return msgspec.structs.replace(message, parts=parts)
+
+
+def fit_limits(asked: ChatRequest, wanted: ChatRequest) -> ChatRequest:
+    """What goes out in the caller's own dialect, where the gateway has lowered its output limit: as far as
+    the API takes that, and with a budget for thoughts below it."""
+    most = wanted.max_output_tokens
+    if most is None or most == asked.max_output_tokens:
+        return wanted
+    if wanted.dialect is DialectName.OPENAI_RESPONSES:
+        return msgspec.structs.replace(wanted, max_output_tokens=max(most, LEAST[RESPONSES.path]))
+    reasoning = wanted.reasoning
+    if wanted.dialect is not DialectName.ANTHROPIC or reasoning is None:
+        return wanted
+    if (reasoning.budget_tokens or 0) < most:
+        return wanted
+    fitted = msgspec.structs.replace(reasoning, budget_tokens=most - 1) if most > MIN_BUDGET else None
+    return msgspec.structs.replace(wanted, reasoning=fitted)
 
 
 def plain(part: Part) -> Part:

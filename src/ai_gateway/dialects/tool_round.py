@@ -14,10 +14,12 @@ from ai_gateway.core.answer import ChoiceBuilder
 from ai_gateway.core.chat import Opaque, Part, ToolCall
 from ai_gateway.core.events import (
     ChoiceEvent,
+    CitationAdded,
     Event,
     Failed,
     Finish,
     FinishReason,
+    Logprobs,
     PartDone,
     PartEnd,
     RefusalDelta,
@@ -170,7 +172,7 @@ class Round:
                 return shown
             case ToolCallStart() | ToolCallDelta() | ToolCallEnd():
                 return self._call(event)
-            case TextDelta() | PartEnd() if self._whole_text:
+            case TextDelta() | PartEnd() | CitationAdded() | Logprobs() if self._whole_text:
                 self._kept_text.append(event)
                 return []
             case TextDelta() | RefusalDelta():

@@ -83,7 +83,7 @@ class Translation:
     def render(self, settings: Settings, provider: Provider) -> Rendered | None:
         request = self.canonical or self._request
         self._request = msgspec.structs.replace(request, model=settings.model or request.model)
-        wanted, self._names = fit_tool_names(instructed(self._request, settings), self._target.name)
+        wanted, self._names = fit_tool_names(self._instructed(settings), self._target.name)
         target = Target(provider=provider, default_max_tokens=settings.max_output_tokens)
         rendered = self._target.render_request(wanted, target)
         dropped = rendered.dropped
@@ -92,6 +92,9 @@ class Translation:
         return msgspec.structs.replace(
             rendered, dropped=spelled(dropped, self._asked.dialect), usage_asked=False
         )
+
+    def _instructed(self, settings: Settings) -> ChatRequest:
+        return instructed(self._request, settings)
 
     def local_answer(self) -> bytes:
         raise AssertionError("a conversation is always answered by a provider")
