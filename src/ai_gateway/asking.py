@@ -338,11 +338,15 @@ def joined(query: str, call: Call, exchange: Exchange) -> str:
 def outgoing_headers(
     call: Call, upstream: Upstream, exchange: Exchange, rendered: Rendered
 ) -> list[tuple[str, str]]:
-    """A relayed caller's own headers pass; those of another dialect mean nothing to this provider."""
-    if exchange.translated:
+    """The caller's own headers pass; those of another dialect mean nothing to this provider."""
+    if exchange.foreign:
         return for_translated(call.headers, upstream, rendered.headers)
     kind = b"application/json" if exchange.is_json else value_of(call.headers, b"content-type")
-    return for_upstream(call.headers, upstream, kind)
+    headers = for_upstream(call.headers, upstream, kind)
+    if not rendered.headers:
+        return headers
+    said = dict(headers)
+    return [*headers, *(pair for pair in rendered.headers if pair[1] not in said.get(pair[0], ""))]
 
 
 def log_bodies(entry: Entry, asked: bytes, sent: bytes) -> None:

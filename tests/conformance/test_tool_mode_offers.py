@@ -181,3 +181,20 @@ async def test_a_limit_that_is_lowered_is_one_that_the_provider_takes(
         target, body = asking.request(caller, Asked(), kind.model, False)
         await path.ask(policy(**settings.model_dump()), target, {**body, **asked})
     assert {name: model.seen[0].json.get(name) for name in told} == told
+
+
+@pytest.mark.parametrize(("provider", "passes"), [("anthropic", True), ("chat", False)])
+async def test_the_callers_headers_reach_a_provider_of_its_dialect(
+    model: Model, provider: str, passes: bool
+) -> None:
+    """Anthropic's `anthropic-beta` decides which tools and members of the body there are."""
+    kind = PROVIDERS[provider]
+    client = model.plays(kind, ASKS, SECOND)
+    async with data_path(Tools(get_weather=says("sunny"))) as path:
+        target, body = asking.request("anthropic", Asked(), kind.model, True)
+        headers = [(b"anthropic-beta", b"context-1m-2025-08-07"), (b"x-api-key", b"the-gateways")]
+        await path.ask(client, target, body, headers=headers)
+    assert len(model.seen) == 2
+    for seen in model.seen:
+        assert seen.headers.get("anthropic-beta") == ("context-1m-2025-08-07" if passes else None)
+        assert "the-gateways" not in str(seen.headers)

@@ -168,6 +168,7 @@ class DataPath:
         path: str,
         body: object,
         on_write: Callable[[bytes], None] = lambda _: None,
+        headers: HeaderList | None = None,
     ) -> Told:
         """One request of a client."""
         parts = urlsplit(path)
@@ -181,7 +182,7 @@ class DataPath:
             path=found.path,
             label=f"POST {parts.path}",
             endpoint=found.endpoint,
-            headers=[(b"content-type", b"application/json")],
+            headers=[(b"content-type", b"application/json"), *(headers or ())],
             key=None,
             address=None,
             grant=KeyGrant(client, "tail", None),

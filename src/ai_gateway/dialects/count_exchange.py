@@ -34,6 +34,7 @@ class CountExchange:
     """How many tokens a conversation has."""
 
     translated = True
+    foreign = True
     is_json = True
     streaming = False
     output_asked: int | None = 0

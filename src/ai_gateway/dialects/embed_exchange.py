@@ -24,6 +24,7 @@ class EmbedExchange:
     """A request for embeddings in one API, answered by the other."""
 
     translated = True
+    foreign = True
     is_json = True
     streaming = False
     canonical: ChatRequest | None = None

@@ -41,6 +41,8 @@ class Exchange(Protocol):
     """The model asked for."""
     streaming: bool
     translated: bool
+    foreign: bool
+    """The caller's own headers mean nothing to the provider: it speaks another dialect."""
     is_json: bool
     """Whether the request's body is JSON."""
     canonical: ChatRequest | None

@@ -27,6 +27,7 @@ class RelayExchange:
     """Bytes pass as they are, but for the few members that must change."""
 
     translated = False
+    foreign = False
     canonical: ChatRequest | None = None
     url_kinds: frozenset[str] = frozenset()
 

@@ -252,6 +252,7 @@ class RoundExchange(Translation):
         )
         self._asked = conversation.request
         self.conversation = conversation
+        self.foreign = target is not conversation.caller.name
 
     def render(self, settings: Settings, provider: Provider) -> Rendered | None:
         if self.canonical is not None:
@@ -267,8 +268,7 @@ class RoundExchange(Translation):
 
     def _instructed(self, settings: Settings) -> ChatRequest:
         wanted = super()._instructed(settings)
-        same = self._target.name is self._caller.name
-        return fit_limits(self._request, wanted) if same else wanted
+        return wanted if self.foreign else fit_limits(self._request, wanted)
 
     def stream(self, rendered: Rendered, credential: str) -> StreamRelay:
         return RoundStream(

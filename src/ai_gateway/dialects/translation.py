@@ -41,6 +41,7 @@ class Translation:
     """An exchange between a caller of one dialect and a provider of another."""
 
     translated = True
+    foreign = True
     is_json = True
 
     def __init__(
