@@ -65,7 +65,7 @@ def own_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayPro
 
 @pytest.fixture(scope="module")
 def password(own_gateway: GatewayProcess) -> str:
-    found = re.search(r"Password:\s+(\S+)", own_gateway.cli("admin", "reset-password").stdout)
+    found = re.search(r"Password:\s+(\S+)", own_gateway.command("admin", "reset-password"))
     assert found is not None
     return found.group(1)
 

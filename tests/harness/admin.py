@@ -99,7 +99,7 @@ def sign_in(gateway: GatewayProcess, username: str, password: str) -> AdminClien
 
 def reset_password(gateway: GatewayProcess) -> str:
     """The config's admin gets a new password through the command line."""
-    printed = gateway.cli("admin", "reset-password").stdout
+    printed = gateway.command("admin", "reset-password")
     found = re.search(r"Password:\s+(\S+)", printed)
     assert found is not None, printed
     return found.group(1)

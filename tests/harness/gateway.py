@@ -255,14 +255,14 @@ class GatewayProcess:
             AssertionError: the CLI refused. TimeoutError: the gateway did not see it within 10 s.
         """
         named = {"name": f"client-{next(_numbers)}", **options}
-        created = json.loads(self._command("clients", "create", *option_arguments(named), "--json"))
+        created = json.loads(self.command("clients", "create", *option_arguments(named), "--json"))
         client = ClientInfo(id=created["id"], name=created["name"], api_key=created["api_key"])
         self.secrets.plant(f"the key of client {client.name}", client.api_key)
         if wait and self.running:
             wait_until(lambda: self._knows(client.api_key), what=f"client {client.name} being known")
         return client
 
-    def _command(self, *arguments: str) -> str:
+    def command(self, *arguments: str) -> str:
         """What `cli` prints, without a process of its own: that one takes as long as a hundred of these.
         In a thread, since callers may have an event loop. Raises: AssertionError, as `cli`."""
         out, err = io.StringIO(), io.StringIO()
