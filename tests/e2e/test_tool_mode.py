@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import anthropic
@@ -159,3 +160,39 @@ def test_a_real_tool_in_a_streamed_conversation(
     assert (run["name"], run["source"], run.get("error")) == (TOOL, "time", None)
     assert run["duration_ms"] > 0
     assert (row["attempts"], row["input_tokens"], row["tools_used"]) == (2, 200, 1)
+
+
+def test_a_hang_up_ends_a_tool_that_runs(tmp_path: Path) -> None:
+    """The caller goes while the tool waits for a server: that connection ends, and the row says so."""
+
+    async def never(seen: Seen, reply: Reply) -> None:
+        await reply.hung_up()
+
+    with ScriptedUpstream(never) as page, ScriptedUpstream(never) as provider:
+        call = Said(calls=(("http_get", {"url": f"{page.url}/slow"}),), finish="tool_calls")
+
+        async def asks(seen: Seen, reply: Reply) -> None:
+            await send(reply, PROVIDERS["chat"].speak("some-model", call, True))
+
+        provider.script = asks
+        config = {"network": {"allowed_hosts": ["127.0.0.1"]}}
+        with GatewayProcess(tmp_path, config=config) as gateway:
+            client = gateway.create_client(
+                name="app",
+                backend="openai-compatible",
+                base_url=provider.base_url,
+                default_model="some-model",
+                tool_mode="gateway",
+            )
+            connection = gateway.connect()
+            body = {"messages": [{"role": "user", "content": "hi"}], "stream": True}
+            headers = {"authorization": f"Bearer {client.api_key}", "content-type": "application/json"}
+            connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+            wait_until(lambda: page.seen, what="the tool's request")
+            connection.close()
+            wait_until(lambda: not page.open_connections, what="the end of the tool's connection")
+            [row] = gateway.requests_of(client)
+    assert (row["status"], row["error"]) == (499, "client_closed")
+    [run] = json.loads(row["tool_log"])
+    assert (run["name"], run["error"]) == ("http_get", "cancelled")
+    assert row["output_tokens"] > 0
