@@ -44,9 +44,9 @@ from ai_gateway.policy.snapshot import Snapshot
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.process import loop_factory, prepare
 from ai_gateway.store.accounting import SqliteAccounting
-from ai_gateway.store.clients import SqlClientStore
 from ai_gateway.store.keyring import KeySource
 from ai_gateway.store.migrate import ensure_schema
+from ai_gateway.store.serving import SqliteServing
 from ai_gateway.store.spool import Spool
 from ai_gateway.store.writer import Writer
 from ai_gateway.tools.configuration import limits_of
@@ -85,7 +85,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
     accounting = settings.accounting
     health = Health(__version__)
     async with contextlib.AsyncExitStack() as stack:
-        store = await SqlClientStore.open(database, keys.box)
+        store = SqliteServing(database, keys.box)
         stack.push_async_callback(store.close)
         ledger = SqliteAccounting(database, fsync=accounting.fsync)
         spool = Spool(database.parent / "spool", max_bytes=accounting.spool_max_bytes, fsync=accounting.fsync)
@@ -129,7 +129,7 @@ async def _run(settings: Settings, config_path: Path, requests: RequestLog) -> i
         )
         control = Control(store, pipeline, health, gate, writer, limiter, prices)
         await control.take_over()
-        keeper = ToolKeeper(settings, store.tools(), toolbox, lambda: pipeline.snapshot.version)
+        keeper = ToolKeeper(settings, store, toolbox, lambda: pipeline.snapshot.version)
         loader = Loader(
             Parts(
                 settings=settings,

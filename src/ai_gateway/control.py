@@ -15,8 +15,7 @@ from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.interface import Accounts
 from ai_gateway.policy.prices import Prices
 from ai_gateway.policy.snapshot import Snapshot
-from ai_gateway.store.clients import SqlClientStore
-from ai_gateway.store.protocols import StoreError
+from ai_gateway.store.protocols import ServingStore, StoreError
 from ai_gateway.store.writer import Writer
 
 __all__ = ["Control"]
@@ -35,7 +34,7 @@ class Control:
 
     def __init__(
         self,
-        store: SqlClientStore,
+        store: ServingStore,
         pipeline: Pipeline,
         health: Health,
         admission: Admission,

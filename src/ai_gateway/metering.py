@@ -23,7 +23,7 @@ from ai_gateway.policy.circuit import State
 from ai_gateway.policy.interface import Accounts
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.upkeep import Upkeep
-from ai_gateway.store.protocols import METRICS_PASSWORD, ClientStore
+from ai_gateway.store.protocols import METRICS_PASSWORD, ServingStore
 
 __all__ = ["Metering", "address_of", "knows", "metrics_page"]
 
@@ -133,7 +133,7 @@ def address_of(pipeline: Pipeline, client_id: str, provider: str, backend: str) 
     return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
-async def metrics_page(settings: PrometheusSettings, store: ClientStore, metering: Metering) -> MetricsPage:
+async def metrics_page(settings: PrometheusSettings, store: ServingStore, metering: Metering) -> MetricsPage:
     """`/metrics`, behind the configured password or else the generated one. Raises: StoreError."""
     password = settings.password.reveal()
     digest = (

@@ -13,6 +13,7 @@ from ai_gateway.store.clients import SqlClientStore
 from ai_gateway.store.crypto import SecretBox
 from ai_gateway.store.migrate import ensure_schema
 from ai_gateway.store.protocols import AccountingStore, ClientStore
+from ai_gateway.store.serving import SqliteServing
 
 KEY = bytes(range(32))
 
@@ -26,6 +27,9 @@ class Database:
     async def clients(self, key: bytes = KEY, *, previous: bool = False) -> ClientStore:
         """With `previous`, what the usual key has sealed opens, too."""
         return await SqlClientStore.open(self.path, SecretBox(lambda: (key, KEY) if previous else (key,)))
+
+    def serving(self, key: bytes = KEY) -> SqliteServing:
+        return SqliteServing(self.path, SecretBox(lambda: (key,)))
 
     def accounting(self) -> AccountingStore:
         return SqliteAccounting(self.path)

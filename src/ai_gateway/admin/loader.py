@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ai_gateway.admin.feed import Feed
 from ai_gateway.admin.site import Backend
@@ -13,10 +14,12 @@ from ai_gateway.admin.state import GatewayState
 from ai_gateway.config import Settings
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.store.crypto import SecretBox
-from ai_gateway.store.database import Database
 from ai_gateway.tools.toolbox import Toolbox
 from ai_gateway.upstream.pool import TransportPool
 from ai_gateway.upstream.proxies import Proxies
+
+if TYPE_CHECKING:
+    from ai_gateway.store.database import Database
 
 __all__ = ["Loader", "Parts"]
 
@@ -40,7 +43,7 @@ class Parts:
     feed: Feed
 
 
-Opener = Callable[[Parts, Callable[[Database], None]], Awaitable[Backend]]
+Opener = Callable[[Parts, Callable[["Database"], None]], Awaitable[Backend]]
 
 
 class Loader:

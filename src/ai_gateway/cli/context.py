@@ -13,7 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from ai_gateway.config import Settings
-    from ai_gateway.store.protocols import ClientStore
+    from ai_gateway.store.protocols import ClientStore, ServingStore
 
 __all__ = ["KEY_FILE", "CommandFailed", "Group", "Serve", "State", "json_option", "open_store", "pass_state"]
 
@@ -81,6 +81,22 @@ async def open_store(settings: Settings, environ: Mapping[str, str]) -> AsyncIte
     ensure_schema(path)
     keys = KeySource(path.parent / KEY_FILE, environ)
     store = await SqlClientStore.open(path, keys.box)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def open_serving(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[ServingStore]:
+    """The same to be read, which needs no SQLAlchemy. Raises: StoreError."""
+    from ai_gateway.store.keyring import KeySource
+    from ai_gateway.store.migrate import ensure_schema
+    from ai_gateway.store.serving import SqliteServing
+
+    path = settings.database.path
+    ensure_schema(path)
+    store = SqliteServing(path, KeySource(path.parent / KEY_FILE, environ).box)
     try:
         yield store
     finally:

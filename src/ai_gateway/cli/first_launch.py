@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ai_gateway.cli.config_template import render_config
-from ai_gateway.cli.context import CommandFailed, State, open_store
+from ai_gateway.cli.context import CommandFailed, State, open_serving, open_store
 from ai_gateway.cli.output import base_url, curl_line
 from ai_gateway.config import (
     ConfigMissing,
@@ -34,7 +34,7 @@ from ai_gateway.store.passwords import hash_password, new_password, new_secret
 from ai_gateway.store.protocols import METRICS_PASSWORD
 
 if TYPE_CHECKING:
-    from ai_gateway.store.protocols import ClientStore
+    from ai_gateway.store.protocols import ClientStore, ServingStore
 
 __all__ = [
     "ADMIN_STATE",
@@ -108,7 +108,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 async def _is_complete(settings: Settings, state: State) -> bool:
     admin = settings.admin
-    async with open_store(settings, state.environ) as store:
+    async with open_serving(settings, state.environ) as store:
         return (
             await store.get_setting(DEMO_STATE) == DONE
             and not (await store.get_setting(ADMIN_STATE) or "").startswith(_PENDING)
@@ -182,7 +182,7 @@ async def _make_admin(store: ClientStore, settings: Settings, state: State) -> s
     return password
 
 
-async def _needs_metrics_password(store: ClientStore, settings: Settings) -> bool:
+async def _needs_metrics_password(store: ServingStore, settings: Settings) -> bool:
     """Whether the metrics are on, and nobody has seen a password for them."""
     if not settings.prometheus.enabled or settings.prometheus.password:
         return False

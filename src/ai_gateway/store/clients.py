@@ -9,17 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Row, Select, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ai_gateway.core.client import Client, ClientKey, ClientSettings
+from ai_gateway.core.client import Client, ClientSettings
 from ai_gateway.core.keys import hash_key, key_tail, new_key
 from ai_gateway.store import schema, sealing
 from ai_gateway.store.admin_protocols import Change
 from ai_gateway.store.audit import Target, audit, settings_changes
 from ai_gateway.store.client_list import ClientSort, list_clients
+from ai_gateway.store.client_rows import clients_of
 from ai_gateway.store.crypto import SecretBox
 from ai_gateway.store.database import Database
 from ai_gateway.store.protocols import (
@@ -271,27 +271,7 @@ class SqlClientStore:
         return found[0]
 
     def _read(self, rows: Sequence[Row[Any]]) -> list[Client]:
-        grouped: dict[str, list[Row[Any]]] = {}
-        for row in rows:
-            grouped.setdefault(row.id, []).append(row)
-        return sorted((self._client(group) for group in grouped.values()), key=lambda c: c.settings.name)
-
-    def _client(self, rows: Sequence[Row[Any]]) -> Client:
-        """A client out of its row, which is repeated for each of its keys."""
-        row = rows[0]
-        try:
-            settings = sealing.unseal(row._mapping, self._box)
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise StoreError(f"the stored settings of client {row.id} are not valid: {reason}") from error
-        return Client(
-            id=row.id,
-            settings=settings,
-            keys=tuple(_client_key(each) for each in rows if each.key_hash is not None),
-            created_at=_time(row.created_at),
-            updated_at=_time(row.updated_at),
-            last_seen=None if row.last_seen is None else _time(row.last_seen),
-        )
+        return clients_of((row._mapping for row in rows), self._box)
 
     def _row(self, client_id: str, settings: ClientSettings, now: datetime) -> Mapping[str, object]:
         return {**sealing.seal(client_id, settings, self._box), "updated_at": _ms(now)}
@@ -341,22 +321,9 @@ def _insert_key(client_id: str, key: str, now: datetime) -> Any:
     )
 
 
-def _client_key(row: Row[Any]) -> ClientKey:
-    return ClientKey(
-        key_hash=row.key_hash,
-        tail=row.tail,
-        created_at=_time(row.key_created_at),
-        expires_at=None if row.key_expires_at is None else _time(row.key_expires_at),
-    )
-
-
 def no_client(client_id: str) -> NoSuchClient:
     return NoSuchClient(f"there is no client '{client_id}'")
 
 
 def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
-
-
-def _time(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)

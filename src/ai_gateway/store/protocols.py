@@ -24,6 +24,7 @@ __all__ = [
     "ClientStore",
     "DuplicateName",
     "NoSuchClient",
+    "ServingStore",
     "SpentRow",
     "StaleClient",
     "StoreError",
@@ -105,15 +106,8 @@ class SpentRow(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float
 
 
-class ClientStore(Protocol):
-    """Clients and their keys. Every change raises `version()`, by which a running server sees it.
-
-    A change writes its audit row in the same transaction: `by` whom; None: by the command line.
-    """
-
-    def tools(self) -> ToolStore:
-        """MCP servers and switches of the same database; ends with this store."""
-        ...
+class ServingStore(Protocol):
+    """What a gateway needs of its database while it serves."""
 
     async def version(self) -> int:
         """A number that grows with every change of a client, key or tool."""
@@ -121,6 +115,34 @@ class ClientStore(Protocol):
 
     async def list_clients(self) -> Sequence[Client]:
         """All clients with their unexpired keys, by name."""
+        ...
+
+    async def spent(self, *, since_day: str) -> Sequence[SpentRow]:
+        """Per client and day, from `since_day` on."""
+        ...
+
+    async def admissions(self, client_id: str, *, since_ms: int, limit: int) -> Sequence[tuple[float, int]]:
+        """The newest admissions of a client, at most `limit`, as (Unix time in seconds, count), oldest first.
+        Those of one second stand together, at the time of the last of them."""
+        ...
+
+    async def get_setting(self, name: str) -> str | None: ...
+
+    async def set_models(self, client_id: str, models: Sequence[str]) -> None:
+        """Caches the provider's model list; does not change `updated_at`. Raises: NoSuchClient."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class ClientStore(ServingStore, Protocol):
+    """Clients and their keys. Every change raises `version()`, by which a running server sees it.
+
+    A change writes its audit row in the same transaction: `by` whom; None: by the command line.
+    """
+
+    def tools(self) -> ToolStore:
+        """MCP servers and switches of the same database; ends with this store."""
         ...
 
     async def get_client(self, id_or_name: str) -> Client:
@@ -170,10 +192,7 @@ class ClientStore(Protocol):
         ...
 
     async def set_models(self, client_id: str, models: Sequence[str], *, by: Actor | None = None) -> None:
-        """Caches the provider's model list; does not change `updated_at`. Audited only where `by` is told.
-
-        Raises: NoSuchClient.
-        """
+        """As a `ServingStore` does. Audited only where `by` is told."""
         ...
 
     async def delete_client(
@@ -200,20 +219,7 @@ class ClientStore(Protocol):
         """Daily aggregates, oldest day first."""
         ...
 
-    async def spent(self, *, since_day: str) -> Sequence[SpentRow]:
-        """Per client and day, from `since_day` on."""
-        ...
-
-    async def admissions(self, client_id: str, *, since_ms: int, limit: int) -> Sequence[tuple[float, int]]:
-        """The newest admissions of a client, at most `limit`, as (Unix time in seconds, count), oldest first.
-        Those of one second stand together, at the time of the last of them."""
-        ...
-
-    async def get_setting(self, name: str) -> str | None: ...
-
     async def set_setting(self, name: str, value: str) -> None: ...
-
-    async def close(self) -> None: ...
 
 
 class AccountingStore(Protocol):

@@ -48,13 +48,19 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     tools: frozenset[str] = frozenset()
 
 
-class ToolStore(Protocol):
-    """MCP servers that are not in the config file, and switches. Every change raises the version by which a
-    running server sees it, and writes its audit row: `by` whom; None: by the command line."""
+class ToolReader(Protocol):
+    """MCP servers that are not in the config file, and switches."""
 
     async def list_servers(self) -> Sequence[StoredServer]:
         """By name."""
         ...
+
+    async def switches(self) -> Switches: ...
+
+
+class ToolStore(ToolReader, Protocol):
+    """The same, to be changed. Every change raises the version by which a running server sees it, and writes
+    its audit row: `by` whom; None: by the command line."""
 
     async def get_server(self, name: str) -> StoredServer:
         """Raises: NoSuchServer."""
@@ -75,8 +81,6 @@ class ToolStore(Protocol):
     async def delete_server(self, name: str, *, by: Actor | None = None) -> None:
         """With the switches of it and of its tools. Raises: NoSuchServer."""
         ...
-
-    async def switches(self) -> Switches: ...
 
     async def switch(
         self, kind: SwitchKind, name: str, *, on: bool, now_ms: int, by: Actor | None = None

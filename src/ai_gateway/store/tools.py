@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Row, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,9 +17,10 @@ from ai_gateway.core.secret import Secret
 from ai_gateway.store import schema
 from ai_gateway.store.admin_protocols import Change
 from ai_gateway.store.audit import MAX_TEXT, SECRET, Target, audit
+from ai_gateway.store.client_rows import secret_context, server_of
 from ai_gateway.store.crypto import SecretBox
 from ai_gateway.store.database import Database
-from ai_gateway.store.protocols import Actor, DuplicateName, StoreError
+from ai_gateway.store.protocols import Actor, DuplicateName
 from ai_gateway.store.sealing import resealed
 from ai_gateway.store.tool_protocols import (
     CommandFromAfar,
@@ -112,7 +112,7 @@ class SqlToolStore:
 
     def _row(self, name: str, settings: McpServerSettings, now_ms: int) -> Mapping[str, object]:
         sealed = {
-            place: self._box.seal(secret.reveal(), context=_context(name, place))
+            place: self._box.seal(secret.reveal(), context=secret_context(name, place))
             for place, secret in _secrets(settings).items()
         }
         shown = settings.model_dump(mode="json", exclude=set(MCP_SECRET_FIELDS))
@@ -123,29 +123,7 @@ class SqlToolStore:
         }
 
     def _read(self, row: Row[Any]) -> StoredServer:
-        """A server that cannot be read costs itself, not the others."""
-        settings, fault = None, None
-        try:
-            settings = self._unseal(row)
-        except StoreError as error:
-            fault = str(error)
-        except ValidationError as error:
-            fault = f"its stored settings are not valid: {error.errors()[0]['msg']}"
-        return StoredServer(
-            name=row.name,
-            settings=settings,
-            fault=fault,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-        )
-
-    def _unseal(self, row: Row[Any]) -> McpServerSettings:
-        fields: dict[str, Any] = json.loads(row.settings)
-        for place, token in json.loads(row.secrets).items():
-            field, _, key = place.partition("/")
-            secret = Secret(self._box.open(token, context=_context(row.name, place)))
-            fields.setdefault(field, {})[key] = secret
-        return McpServerSettings(**fields)
+        return server_of(row._mapping, self._box)
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[AsyncConnection]:
@@ -163,7 +141,7 @@ async def reseal_servers(connection: AsyncConnection, box: SecretBox) -> int:
     """
     changed = 0
     for row in (await connection.execute(select(_servers.c.name, _servers.c.secrets))).all():
-        tokens, count = resealed(row.secrets, box, partial(_context, row.name))
+        tokens, count = resealed(row.secrets, box, partial(secret_context, row.name))
         changed += count
         if count:
             await connection.execute(
@@ -189,10 +167,6 @@ def _check_command(command: str, by: Actor | None) -> None:
         raise CommandFromAfar(
             "a server that is a command is set in the config file or by `ai-gateway tools add` only"
         )
-
-
-def _context(name: str, place: str) -> str:
-    return f"mcp/{name}/{place}"
 
 
 def _secrets(settings: McpServerSettings) -> dict[str, Secret]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ai_gateway.config import Settings
 from ai_gateway.store.protocols import StoreError
-from ai_gateway.store.tool_protocols import ToolStore
+from ai_gateway.store.tool_protocols import ToolReader
 from ai_gateway.tools.configuration import Configuration, merged
 from ai_gateway.tools.toolbox import Toolbox
 
@@ -20,7 +20,7 @@ POLL_S = 0.25
 _log = logging.getLogger(__name__)
 
 
-async def configuration_of(settings: Settings, store: ToolStore) -> Configuration:
+async def configuration_of(settings: Settings, store: ToolReader) -> Configuration:
     """What the config file and the database want. Raises: StoreError."""
     servers, switches = await store.list_servers(), await store.switches()
     return merged(
@@ -36,7 +36,7 @@ class ToolKeeper:
     """Looks into the database whenever its version has changed, which others watch already."""
 
     def __init__(
-        self, settings: Settings, store: ToolStore, toolbox: Toolbox, version: Callable[[], int]
+        self, settings: Settings, store: ToolReader, toolbox: Toolbox, version: Callable[[], int]
     ) -> None:
         """`version`: the newest that is known, without I/O."""
         self._settings = settings

@@ -7,7 +7,7 @@ import sys
 
 PROBE = """
 import sys, ai_gateway.app
-print(sorted({"opentelemetry", "google.protobuf", "requests", "prometheus_client"} & set(sys.modules)))
+print(sorted({"opentelemetry", "google.protobuf", "requests", "prometheus_client", "sqlalchemy"} & set(sys.modules)))
 """
 
 
