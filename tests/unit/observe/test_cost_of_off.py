@@ -7,7 +7,8 @@ import sys
 
 PROBE = """
 import sys, ai_gateway.app
-print(sorted({"opentelemetry", "google.protobuf", "requests", "prometheus_client", "sqlalchemy"} & set(sys.modules)))
+heavy = {"opentelemetry", "google.protobuf", "requests", "prometheus_client", "sqlalchemy"}
+print(sorted(heavy & set(sys.modules)))
 """
 
 
