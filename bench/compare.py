@@ -6,6 +6,7 @@ better one. Exit code 0: measured; 1: not measured, with a line that says why; 2
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -190,6 +191,7 @@ def main() -> int:
     """Measure and print."""
     arguments = parser().parse_args()
     results = Results()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what we started ends with us
     try:
         sides = compare(arguments, results)
     except KeyboardInterrupt:
