@@ -25,11 +25,12 @@ def standing(account: Turning, limits: Limits, *, now_s: float, wall_s: float) -
         account.turn(wall_s)
     today, to_midnight_s = account.today, account.day.end_s - wall_s
     minute, hour, day = account.windows
-    limit, left, reset_s = 0, sys.maxsize, 0.0
+    limit, left, tightest = 0, sys.maxsize, minute
     # Of two that leave as little, answers tell the one that does so longer: a longer window, or midnight.
     for window, bound in ((minute, limits.minute), (hour, limits.hour), (day, limits.day)):
-        if bound and (room := max(0, bound - window.used(now_s))) <= left:
-            limit, left, reset_s = bound, room, window.empty_s(now_s)
+        if bound and (room := bound - window.used(now_s)) <= left:
+            limit, left, tightest = bound, max(0, room), window
+    reset_s = tightest.empty_s(now_s) if limit else 0.0
     if limits.requests:
         room = max(0, limits.requests - today.requests)
         if room < left or (room == left and to_midnight_s > reset_s):

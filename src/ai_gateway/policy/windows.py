@@ -35,7 +35,7 @@ class Window(Protocol):
 class SlidingWindow:
     """The admissions of one client within the last `seconds`."""
 
-    __slots__ = ("_counts", "_first", "_gone_s", "_grain_s", "_head", "_times", "seconds", "total")
+    __slots__ = ("_counts", "_due_s", "_first", "_gone_s", "_grain_s", "_head", "_times", "seconds", "total")
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -50,18 +50,22 @@ class SlidingWindow:
         """Of the newest admission that has left."""
         self._first = 0.0
         """When the newest entry was begun."""
+        self._due_s = math.inf
+        """When the oldest entry leaves: perhaps too early, never too late."""
 
     def used(self, now_s: float) -> int:
         """Admissions that still count at `now_s`."""
+        if now_s < self._due_s:
+            return self.total
         times, head = self._times, self._head
         # The very sum that `wait_s` tells of: whoever has waited so long is let in, to the last bit.
         seconds = self.seconds
-        if head == len(times) or times[head] + seconds > now_s:
-            return self.total
         while head < len(times) and times[head] + seconds <= now_s:
             self.total -= self._counts[head]
             head += 1
-        self._gone_s = times[head - 1]
+        if head > self._head:
+            self._gone_s = times[head - 1]
+        self._due_s = times[head] + seconds if head < len(times) else math.inf
         if head > COMPACT_AT and 2 * head > len(times):
             del times[:head], self._counts[:head]
             head = 0
@@ -82,6 +86,8 @@ class SlidingWindow:
         self._first = now_s
         times.append(now_s)
         self._counts.append(count)
+        if len(times) - self._head == 1:
+            self._due_s = now_s + self.seconds
 
     def remove(self, at_s: float) -> None:
         """Take back one admission of `at_s`; where it has left the window, there is nothing to take back."""

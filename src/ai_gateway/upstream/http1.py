@@ -463,8 +463,7 @@ def _head(request: UpstreamRequest, host: str) -> bytes:
     url = request.url
     path_at = url.find("/", url.find("//") + 2)
     path = url[path_at:] if path_at >= 0 else "/"
-    lines = [f"{request.method} {path} HTTP/1.1", f"Host: {host}"]
-    lines += [f"{name}: {value}" for name, value in request.headers]
+    lines = [f"{request.method} {path} HTTP/1.1", f"Host: {host}", *map(": ".join, request.headers)]
     if request.body or request.method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(request.body)}")
     text = "\r\n".join(lines)
