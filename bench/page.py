@@ -66,7 +66,7 @@ def generated(report: Report) -> str:
     parts = [
         "### What was measured",
         _table(["", ""], ([name, value] for name, value in report.environment.items())),
-        f"Medians of {report.rounds} rounds; in brackets, from the least to the most of a round.",
+        f"Rounds: {report.rounds}. Figures are medians; in brackets, from the least to the most of a round.",
         "### Aims",
         _table(
             ["aim", "bound", "measured", ""],
