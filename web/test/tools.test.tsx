@@ -220,7 +220,7 @@ describe("MCP servers", () => {
     const row = within(screen.getByRole("group", { name: "MCP servers" }));
     expect(row.getByText("it answered with HTTP status 401")).toBeTruthy();
     expect(row.queryByRole("button", { name: "Change shop" })).toBeNull();
-    await userEvent.click(row.getByRole("button", { name: "Try shop again now" }));
+    await userEvent.click(row.getByRole("button", { name: "Try again: shop" }));
     expect(sent[0]?.url).toBe("/admin/api/v1/tools/servers/shop/reconnect");
   });
 

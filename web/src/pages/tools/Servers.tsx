@@ -142,7 +142,7 @@ function Actions({ server, open }: { server: ToolServer; open: (what: Open) => v
   return (
     <Group gap={6} justify="flex-end">
       {away && (
-        <Button size="compact-sm" variant="default" aria-label={`Try ${inertLine(server.name)} again now`} onClick={() => void save(again)}>
+        <Button size="compact-sm" variant="default" aria-label={`Try again: ${inertLine(server.name)}`} onClick={() => void save(again)}>
           Try again
         </Button>
       )}
