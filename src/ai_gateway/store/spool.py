@@ -28,7 +28,7 @@ from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.rows import storable
 from ai_gateway.store.segments import LOCK_NAME, Batch, Folder, Position, is_folder_name
 
-__all__ = ["SEGMENT_BYTES", "Spool"]
+__all__ = ["SEGMENT_BYTES", "Spool", "lock_of"]
 
 SEGMENT_BYTES = 1 << 20
 MAX_WAITING_BYTES = 16 << 20
@@ -285,7 +285,11 @@ class Spool:
         known = {self._own.path, *self._given_up, *(folder.path for folder in self._adopted)}
         with self._guard:
             paths = [path for path in self._path.iterdir() if is_folder_name(path.name)]
-            orphans = [lock for path in sorted(paths) if path not in known and (lock := _take(path))]
+            orphans = [
+                lock
+                for path in sorted(paths)
+                if path not in known and self._may_adopt(path) and (lock := _take(path))
+            ]
         for lock in orphans:
             path = Path(lock.lock_file).parent
             try:
@@ -298,6 +302,10 @@ class Spool:
             if folder.pending_rows:
                 _log.info("%d rows of a process that died are stored now", folder.pending_rows)
         self._count_adopted()
+
+    def _may_adopt(self, path: Path) -> bool:
+        """Whether a folder that is not this process' own is looked at, once it is nobody's."""
+        return True
 
     def _give_up(self, path: Path, lock: FileLock, error: OSError) -> None:
         _log.error("cannot replay %s, the next start tries again: %s", path, error)
@@ -327,14 +335,17 @@ class Spool:
 
     def _make_folder(self) -> Folder:
         """A folder of this process, locked, with its first segment open. Raises: OSError."""
-        path = self._path / f"{os.getpid()}-{secrets.token_hex(4)}"
         with self._guard:  # nobody adopts it between its making and its locking
+            path = self._path / self._folder_name()
             path.mkdir(mode=0o700)
-            lock = _lock(path)
+            lock = lock_of(path)
             lock.acquire()
         folder = Folder(path, lock)
         self._use(self._open_segment(folder, 1), 1)
         return folder
+
+    def _folder_name(self) -> str:
+        return f"{os.getpid()}-{secrets.token_hex(4)}"
 
     def close(self) -> None:
         """Leave nothing behind but rows that are not stored: the next start adopts them.
@@ -360,13 +371,14 @@ class Spool:
         self._adopted.clear()
 
 
-def _lock(folder: Path) -> FileLock:
+def lock_of(folder: Path) -> FileLock:
+    """The lock of a spool folder, not yet taken."""
     return FileLock(folder / LOCK_NAME, timeout=0, mode=0o600, thread_local=False)
 
 
 def _take(path: Path) -> FileLock | None:
     """The lock of a folder whose process is dead; None where it lives, or the folder cannot be used."""
-    lock = _lock(path)
+    lock = lock_of(path)
     try:
         lock.acquire()
     except OSError as error:
