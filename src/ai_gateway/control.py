@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from ai_gateway.background import paused
 from ai_gateway.gate import Admission
@@ -16,9 +17,8 @@ from ai_gateway.policy.interface import Accounts
 from ai_gateway.policy.prices import Prices
 from ai_gateway.policy.snapshot import Snapshot
 from ai_gateway.store.protocols import ServingStore, StoreError
-from ai_gateway.store.writer import Writer
 
-__all__ = ["Control"]
+__all__ = ["Accounting", "Control"]
 
 SNAPSHOT_POLL_S = 0.25
 RESTORE_TIMEOUT_S = 30.0
@@ -27,6 +27,19 @@ MIN_RESTORED = 1024
 DAY_MS = 86_400_000
 
 _log = logging.getLogger("ai_gateway")
+
+
+class Accounting(Protocol):
+    """Whoever moves rows from the spool into the database."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why rows wait; None while they are stored."""
+        ...
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until every row is in the database; False at the timeout."""
+        ...
 
 
 class Control:
@@ -38,7 +51,7 @@ class Control:
         pipeline: Pipeline,
         health: Health,
         admission: Admission,
-        writer: Writer,
+        accounting: Accounting,
         limiter: Accounts,
         prices: Prices,
     ) -> None:
@@ -46,7 +59,7 @@ class Control:
         self._limiter = limiter
         self._store = store
         self._admission = admission
-        self._writer = writer
+        self._accounting = accounting
         self._pipeline = pipeline
         self._health = health
         self._saves: set[asyncio.Task[None]] = set()
@@ -67,7 +80,7 @@ class Control:
 
     async def take_over(self) -> None:
         """See the clients, and go on counting where the last process stopped. Raises: StoreError."""
-        if not await asyncio.to_thread(self._writer.flush, RESTORE_TIMEOUT_S):
+        if not await asyncio.to_thread(self._accounting.flush, RESTORE_TIMEOUT_S):
             _log.warning("rows of the last run are still in the spool: limits do not count them")
         await self.refresh()
         wall_s, now_s = time.time(), time.monotonic()
@@ -84,7 +97,7 @@ class Control:
     async def watch(self, stop: asyncio.Event) -> None:
         """See every change of a client within a second, whoever made it."""
         while not await paused(stop, SNAPSHOT_POLL_S):
-            self._admission.tell(self._writer.fault, self._pipeline.in_flight)
+            self._admission.tell(self._accounting.fault, self._pipeline.in_flight)
             try:
                 await self.refresh()
             except StoreError as error:

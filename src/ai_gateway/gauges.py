@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ai_gateway.core.client import Client
 from ai_gateway.core.headroom import LimitState
 from ai_gateway.ingress.health import Health
-from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.circuit import CircuitState
 from ai_gateway.policy.interface import Accounts
 from ai_gateway.policy.limits import Limits
-from ai_gateway.policy.upkeep import Upkeep
 
 __all__ = ["Gauges"]
 
@@ -20,14 +18,18 @@ __all__ = ["Gauges"]
 class Gauges:
     """How the process is, for the dashboard."""
 
-    def __init__(self, health: Health, pipeline: Pipeline, limiter: Accounts, upkeep: Upkeep) -> None:
+    def __init__(
+        self,
+        health: Health,
+        limiter: Accounts,
+        in_flight: Callable[[], int],
+        circuits: Callable[[float], Sequence[CircuitState]],
+    ) -> None:
+        """`in_flight` and `circuits` (of an instant): of all processes of the gateway."""
         self._health = health
-        self._pipeline = pipeline
         self._limiter = limiter
-        self._upkeep = upkeep
-
-    def in_flight(self) -> int:
-        return self._pipeline.in_flight
+        self.in_flight = in_flight
+        self._circuits = circuits
 
     def health(self) -> tuple[str, dict[str, str | int]]:
         return self._health.report()
@@ -38,4 +40,4 @@ class Gauges:
         return account.states(Limits.of(client.settings), now_s=time.monotonic(), wall_s=wall_s)
 
     def circuits(self) -> Sequence[CircuitState]:
-        return self._upkeep.circuits(time.monotonic())
+        return self._circuits(time.monotonic())

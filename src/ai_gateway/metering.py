@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -19,13 +19,13 @@ from ai_gateway.observe.metrics import LimitUse, Process, Readings, render
 from ai_gateway.observe.tally import Tally
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.access import names_model
-from ai_gateway.policy.circuit import State
+from ai_gateway.policy.circuit import CircuitState, State
 from ai_gateway.policy.interface import Accounts
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.store.protocols import METRICS_PASSWORD, ServingStore
 
-__all__ = ["Metering", "address_of", "knows", "metrics_page"]
+__all__ = ["Alone", "Metering", "Spool", "Whole", "address_of", "knows", "metrics_page", "process_of"]
 
 CLIENTS_AT_ONCE = 50
 """Between so many, requests get their turn."""
@@ -43,6 +43,45 @@ class Spool(Protocol):
     def backlog_bytes(self) -> int: ...
 
 
+class Whole(Protocol):
+    """All processes of the gateway together."""
+
+    def in_flight(self) -> int:
+        """Requests that are being served."""
+        ...
+
+    def circuits(self, now_s: float) -> Sequence[CircuitState]:
+        """Those that have failures to tell of."""
+        ...
+
+    def dropped(self) -> int:
+        """Rows that were refused because the spool was full."""
+        ...
+
+    def process(self) -> Process:
+        """What the system knows of it."""
+        ...
+
+
+class Alone:
+    """A gateway of one process."""
+
+    def __init__(self, pipeline: Pipeline, upkeep: Upkeep, spool: Spool) -> None:
+        self._started_s = time.time()
+        self._pipeline = pipeline
+        self._spool = spool
+        self.circuits = upkeep.circuits
+
+    def in_flight(self) -> int:
+        return self._pipeline.in_flight
+
+    def dropped(self) -> int:
+        return self._spool.dropped
+
+    def process(self) -> Process:
+        return process_of([os.getpid()], self._started_s, time.process_time())
+
+
 class Metering:
     """Answers scrapes: looks around in the event loop, renders in a thread."""
 
@@ -52,15 +91,14 @@ class Metering:
         *,
         pipeline: Pipeline,
         limiter: Accounts,
-        upkeep: Upkeep,
         spool: Spool,
         health: Health,
+        whole: Whole,
     ) -> None:
         self._tally = tally
-        self._started_s = time.time()
         self._pipeline = pipeline
         self._limiter = limiter
-        self._upkeep = upkeep
+        self._whole = whole
         self._spool = spool
         self._health = health
 
@@ -79,20 +117,20 @@ class Metering:
             version=health.version,
             clients={client.id: client.name for client in clients.values()},
             active_clients=_active(clients.values(), time.time()),
-            in_flight=self._pipeline.in_flight,
+            in_flight=self._whole.in_flight(),
             open_circuits=self._open_circuits(clients.values()),
             rejections=self._limiter.refusals(),
             limits=await self._limits(list(clients.values())),
             spool_depth=spool.depth,
             spool_bytes=spool.backlog_bytes,
-            dropped_rows=spool.dropped,
+            dropped_rows=self._whole.dropped(),
             database_up=not (health.database_fault or health.accounting_fault),
-            process=_process(self._started_s),
+            process=self._whole.process(),
         )
 
     def _open_circuits(self, clients: Iterable[ClientPolicy]) -> dict[str, int]:
         found = Counter({client.upstream.provider_name: 0 for client in clients if client.upstream})
-        for circuit in self._upkeep.circuits(time.monotonic()):
+        for circuit in self._whole.circuits(time.monotonic()):
             found[circuit.provider] += circuit.state is not State.CLOSED
         return dict(found)
 
@@ -142,14 +180,16 @@ async def metrics_page(settings: PrometheusSettings, store: ServingStore, meteri
     return MetricsPage(username=settings.username, password_sha256=digest, render=metering.render)
 
 
-def _process(start_time_s: float) -> Process:
-    memory = files = None
-    with contextlib.suppress(OSError, ValueError):  # Linux's; nobody else has it
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        memory = pages * os.sysconf("SC_PAGE_SIZE")
-        files = sum(1 for _ in Path("/proc/self/fd").iterdir())
+def process_of(pids: Sequence[int], start_time_s: float, cpu_s: float) -> Process:
+    """What Linux knows of these processes together; nobody else tells their memory and files."""
+    memory = files = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, ValueError):
+            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+            memory += pages * os.sysconf("SC_PAGE_SIZE")
+            files += sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
     return Process(
-        start_time_s=start_time_s, cpu_s=time.process_time(), memory_bytes=memory, open_files=files
+        start_time_s=start_time_s, cpu_s=cpu_s, memory_bytes=memory or None, open_files=files or None
     )
 
 

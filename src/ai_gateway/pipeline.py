@@ -28,7 +28,7 @@ from ai_gateway.policy.targets import target_of
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import value_of
 
-__all__ = ["Gate", "Pipeline"]
+__all__ = ["Count", "Gate", "Pipeline"]
 
 OVERLOAD_RETRY_AFTER_S = 5
 _NEEDS_MODEL = frozenset({Job.CHAT, Job.COUNT})
@@ -40,6 +40,13 @@ class Gate(Protocol):
     def closed(self, in_flight: int) -> str | None:
         """Why not, with so many of them in flight; or None."""
         ...
+
+
+class Count(Protocol):
+    """A place for a number, at index 0."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+    def __setitem__(self, index: int, value: int, /) -> None: ...
 
 
 class Pipeline:
@@ -54,18 +61,24 @@ class Pipeline:
         admitter: Admitter,
         converser: Converser,
         trace_ratio: float | None = None,
+        load: Count | None = None,
     ) -> None:
-        """`trace_ratio`: of new traces, how many are sampled; None: requests are not traced."""
+        """`trace_ratio`: of new traces, how many are sampled; None: requests are not traced. `load`: a place
+        to count requests in, where others can see it."""
         self.snapshot = Snapshot({})
         """Swapped whole by the control path."""
-        self.in_flight = 0
-        """Requests of the API that are being served."""
+        self._load: Count = [0] if load is None else load
         self._asker = asker
         self._sink = sink
         self._gate = gate
         self._admitter = admitter
         self._converser = converser
         self._trace_ratio = trace_ratio
+
+    @property
+    def in_flight(self) -> int:
+        """Requests of the API that are being served."""
+        return self._load[0]
 
     def open(self, call: Call) -> Entry:
         """The log row of a call, still to be settled."""
@@ -87,7 +100,7 @@ class Pipeline:
     async def run(self, call: Call, caller: Caller) -> None:
         """Answer one call, whatever happens; its row is in the spool before the last byte goes out."""
         entry = self.open(call)
-        self.in_flight += 1
+        self._load[0] += 1
         try:
             await self._serve(call, caller, entry)
         except GatewayError as error:
@@ -100,7 +113,7 @@ class Pipeline:
             entry.record.status, entry.record.error = 500, "internal_error"
             raise
         finally:
-            self.in_flight -= 1
+            self._load[0] -= 1
             entry.settle(time.perf_counter())
 
     def enter(self, call: Call, entry: Entry) -> ClientPolicy:

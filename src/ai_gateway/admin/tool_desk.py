@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,20 +31,17 @@ async def told(services: Services) -> Tools:
     named = merged(services.settings, readable).servers
     disabled = Patterns(services.settings.tools.disabled)
     off = Patterns(switches.tools)
-    tools = services.toolbox.tools()
-    counts = Counter(state.tool.source for state in tools)
+    states = services.toolbox.servers()
     servers = [
-        server_view(
-            state, named[state.name], on=state.name not in switches.servers, tool_count=counts[state.name]
-        )
-        for state in services.toolbox.servers()
+        server_view(state, named[state.name], on=state.name not in switches.servers)
+        for state in states
         if state.name in named
     ]
     servers += [
         broken_server_view(each) for each in stored if each.settings is None and each.name not in named
     ]
     return Tools(
-        tools=[tool_view(state, off=off, disabled=disabled) for state in tools],
+        tools=[tool_view(state, off=off, disabled=disabled) for state in services.toolbox.tools()],
         servers=sorted(servers, key=lambda server: server.name),
         gateway_clients=sum(
             client.runs_tools and client.settings.is_active

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 from datetime import UTC, date, datetime, time
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,9 +59,9 @@ def _network(value: str) -> str:
         raise ValueError(f"{value!r} is neither an IP address nor a CIDR network") from error
 
 
-def _one_worker(value: int) -> int:
-    if value != 1:
-        raise ValueError("this version runs one worker: leave it at 1")
+def _workers(value: int) -> int:
+    if value > 1 and sys.platform == "win32":
+        raise ValueError("several workers need a system that can fork: leave it at 1 on Windows")
     return value
 
 
@@ -240,7 +241,7 @@ class ServerSettings(_Section):
 
     host: Text = "0.0.0.0"  # noqa: S104 - the contract: reachable as soon as it runs
     port: Annotated[int, Field(ge=1, le=65_535)] = 8090
-    workers: Annotated[int, AfterValidator(_one_worker)] = 1
+    workers: Annotated[int, Field(ge=1, le=64), AfterValidator(_workers)] = 1
     max_body_bytes: Annotated[int, Field(ge=1024, le=2**40)] = 10 * _MIB
     shutdown_timeout_seconds: Annotated[int, Field(ge=0, le=86_400)] = 30
     max_concurrency: Count = 0

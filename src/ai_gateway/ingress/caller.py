@@ -123,7 +123,7 @@ class HttpCaller:
     @property
     def is_secure(self) -> bool:
         """Whether it came over TLS."""
-        return self._connection.transport.get_extra_info("sslcontext") is not None
+        return self._connection.is_secure
 
     # What the connection calls
 

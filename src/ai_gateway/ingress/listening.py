@@ -6,7 +6,8 @@ import logging
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import uvicorn
 
@@ -20,7 +21,7 @@ from ai_gateway.ingress.redirect import Redirect
 from ai_gateway.ingress.server import GatewayProtocol, GatewayServer
 from ai_gateway.ingress.tls import Certificates
 
-__all__ = ["certificates_of", "listen"]
+__all__ = ["Bound", "announce", "bind", "certificates_of", "listen", "server_of"]
 
 BACKLOG = 2048
 WS_MESSAGE_BYTES = 64 * 1024
@@ -39,52 +40,87 @@ def certificates_of(https: HttpsSettings) -> Certificates | None:
         raise ConfigError([f"server.https: {error}"]) from error
 
 
+class Bound(NamedTuple):
+    """Listening sockets."""
+
+    sockets: list[socket.socket]
+    plain: list[socket.socket]
+    """For the redirect to HTTPS."""
+
+    def close(self) -> None:
+        for each in (*self.sockets, *self.plain):
+            each.close()
+
+
+def bind(server: ServerSettings, *, times: int = 1) -> list[Bound]:
+    """The sockets to listen on; several `times` where as many processes shall accept connections, which the
+    system then spreads over them. Empty, and told on stderr, where a port cannot be had."""
+    redirect_port = server.https.redirect_port
+    shared = times > 1
+    try:
+        if shared:  # others of this user could take a share of a port, too: first see that it is free
+            Bound(_bind(server.host, server.port), _bind_plain(server)).close()
+        return [
+            Bound(_bind(server.host, server.port, shared=shared), _bind_plain(server, shared=shared))
+            for _ in range(times)
+        ]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        ports = " or ".join(str(port) for port in (server.port, redirect_port) if port)
+        print(f"ai-gateway: cannot listen on {server.host}:{ports}: {reason}", file=sys.stderr)  # noqa: T201
+        return []
+
+
 async def listen(
     server: ServerSettings,
     api: Api,
     health: Health,
-    introduce: Callable[[], None],
+    on_started: Callable[[], None],
     certificates: Certificates | None,
-) -> int:
-    """Serve until a signal says stop; `introduce` is called once it listens.
+    bound: Bound,
+    protocol: type[GatewayProtocol] = GatewayProtocol,
+) -> None:
+    """Serve until a signal says stop; `on_started` is called once it listens."""
+    GatewayProtocol.websocket_paths = frozenset({b"/admin/ws"})
+    made = server_of(server, api, health, on_started, certificates, plain=bound.plain, protocol=protocol)
+    await made.serve(sockets=bound.sockets)
 
-    Returns the exit code: 1 where a port cannot be had.
-    """
-    try:
-        sockets = _bind(server.host, server.port)
-        redirect_port = server.https.redirect_port
-        plain_sockets = _bind(server.host, redirect_port) if redirect_port else []
-    except OSError as error:
-        reason = error.strerror or str(error)
-        ports = " or ".join(str(port) for port in (server.port, server.https.redirect_port) if port)
-        print(f"ai-gateway: cannot listen on {server.host}:{ports}: {reason}", file=sys.stderr)  # noqa: T201
-        return 1
 
-    def started() -> None:
-        scheme = "https" if certificates is not None else "http"
-        port = sockets[0].getsockname()[1]
-        _log.info("ai-gateway %s listens on %s://%s:%d", __version__, scheme, server.host, port)
-        introduce()
+def server_of(
+    server: ServerSettings,
+    api: Api,
+    health: Health,
+    on_started: Callable[[], None],
+    certificates: Certificates | None,
+    *,
+    plain: Sequence[socket.socket] = (),
+    protocol: type[GatewayProtocol] = GatewayProtocol,
+    kind: type[GatewayServer] = GatewayServer,
+) -> GatewayServer:
+    """A server that does not listen yet. `certificates` None: without TLS."""
 
     def draining() -> None:
         health.draining = True
 
-    GatewayProtocol.websocket_paths = frozenset({b"/admin/ws"})
-    await GatewayServer(
-        _server_config(server, api, certificates),
-        on_started=started,
+    return kind(
+        _server_config(server, api, certificates, protocol),
+        on_started=on_started,
         on_drain=draining,
         read_timeout_s=server.read_timeout_seconds,
         write_timeout_s=server.write_timeout_seconds,
-        plain=_server_config(server, Redirect(server.port), None) if plain_sockets else None,
-        plain_sockets=plain_sockets,
-    ).serve(sockets=sockets)
-    return 0
+        plain=_server_config(server, Redirect(server.port), None) if plain else None,
+        plain_sockets=plain,
+    )
 
 
 def _server_config(
-    server: ServerSettings, app: Api | Redirect, certificates: Certificates | None
+    server: ServerSettings,
+    app: Api | Redirect,
+    certificates: Certificates | None,
+    protocol: type[GatewayProtocol] = GatewayProtocol,
 ) -> uvicorn.Config:
+    """uvicorn's own."""
+
     def context(_: uvicorn.Config, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         assert certificates is not None
         return certificates.context
@@ -92,7 +128,7 @@ def _server_config(
     return uvicorn.Config(
         app,
         interface="asgi3",
-        http=GatewayProtocol,
+        http=protocol,
         ws="none",  # made by GatewayProtocol where it is wanted
         ws_max_size=WS_MESSAGE_BYTES,
         ws_per_message_deflate=False,
@@ -110,11 +146,22 @@ def _server_config(
     )
 
 
-def _bind(host: str, port: int) -> list[socket.socket]:
+def announce(server: ServerSettings, *, is_tls: bool) -> None:
+    """Say where it listens."""
+    scheme = "https" if is_tls else "http"
+    _log.info("ai-gateway %s listens on %s://%s:%d", __version__, scheme, server.host, server.port)
+
+
+def _bind_plain(server: ServerSettings, *, shared: bool = False) -> list[socket.socket]:
+    port = server.https.redirect_port
+    return _bind(server.host, port, shared=shared) if port else []
+
+
+def _bind(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
     """Listening sockets for every address of `host`. Raises: OSError."""
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     addresses = dict.fromkeys((family, address[:2]) for family, _, _, _, address in found)
     return [
-        socket.create_server((str(name), int(number)), family=family, backlog=BACKLOG)
+        socket.create_server((str(name), int(number)), family=family, backlog=BACKLOG, reuse_port=shared)
         for family, (name, number) in addresses
     ]

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ai_gateway.config import Settings
 
-__all__ = ["MAX_CLIENTS_NAMED", "summary", "warnings"]
+__all__ = ["MAX_CLIENTS_NAMED", "introduce", "summary", "warnings"]
 
 MAX_CLIENTS_NAMED = 10
+
+_log = logging.getLogger("ai_gateway")
+
+
+def introduce(settings: Settings, config_path: Path, clients: Mapping[str, str | None]) -> None:
+    """Say what runs, and what an admin should act on. `clients`: by name, why each cannot be served."""
+    _log.info("%s", summary(settings, config_path=config_path, clients=len(clients)))
+    faults = {name: fault for name, fault in clients.items() if fault is not None}
+    for line in warnings(settings, config_path=config_path, faults=faults):
+        _log.warning("%s", line)
 
 
 def summary(settings: Settings, *, config_path: Path, clients: int) -> str:
@@ -20,7 +31,7 @@ def summary(settings: Settings, *, config_path: Path, clients: int) -> str:
     telemetry = f"to {settings.telemetry.endpoint}" if settings.telemetry.enabled else "off"
     return (
         f"configuration {config_path.absolute()}, database {settings.database.path.absolute()}, "
-        f"{clients} clients, metrics {metrics}, telemetry {telemetry}"
+        f"{clients} clients, {_workers(settings.server.workers)}metrics {metrics}, telemetry {telemetry}"
     )
 
 
@@ -62,3 +73,7 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _workers(count: int) -> str:
+    return f"{count} workers, " if count > 1 else ""

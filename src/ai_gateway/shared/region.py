@@ -47,6 +47,8 @@ class Mark(IntEnum):
     """Microseconds of CPU time of processes that are gone. The supervisor's."""
     ACCOUNTING_FAULT = 8
     """1: rows wait for the database."""
+    ANNOUNCED = 9
+    """1: the log has said that the gateway listens."""
 
 
 class SlotState(IntEnum):

@@ -79,6 +79,12 @@ class Writer:
                 self._progress.wait(min(left, POLL_S))
         return True
 
+    def finish(self, timeout_s: float) -> None:
+        """Store what there is, then end the thread."""
+        if not self.flush(timeout_s):
+            _log.warning("some rows are still in the spool: they are written at the next start")
+        self.stop()
+
     def stop(self) -> None:
         """End the thread; rows that are not stored yet stay in the spool."""
         self._stopping.set()
