@@ -73,16 +73,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The members that make up the input, for an estimate of its tokens."""
     stream: bool | None = None
     """Whether it streams, where the path says so."""
+    model_in_path: bool = False
+    """Gemini's bodies do not name the model; where one does, it says `models/NAME`. Follows from `path`."""
+    known: bool = True
+    """Whether the gateway understands the body: it must be JSON then. Follows from `job`."""
 
-    @property
-    def model_in_path(self) -> bool:
-        """Gemini's bodies do not name the model; where one does, it says `models/NAME`."""
-        return self.path.startswith(":")
-
-    @property
-    def known(self) -> bool:
-        """Whether the gateway understands the body: it must be JSON then."""
-        return self.job is not Job.PLAIN
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "model_in_path", self.path.startswith(":"))
+        msgspec.structs.force_setattr(self, "known", self.job is not Job.PLAIN)
 
 
 _CONTENT_TEXTS = ("contents", "systemInstruction", "system_instruction", "tools")
