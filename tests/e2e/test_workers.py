@@ -170,7 +170,7 @@ def test_metrics_are_those_of_all_processes(gateway: GatewayProcess) -> None:
     def told() -> bool:
         rows[:] = gateway.query("SELECT count(*) AS n FROM requests WHERE client_id = ?", client.id)
         counted = metric(gateway, "ai_gateway_requests_total", client=client.name)
-        return rows[0]["n"] == counted >= 50
+        return bool(rows[0]["n"] == counted >= 50)
 
     wait_until(told, what="the metrics telling what the database has")
     tokens = gateway.query("SELECT sum(output_tokens) AS n FROM requests WHERE client_id = ?", client.id)

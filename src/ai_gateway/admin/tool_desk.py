@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,17 +32,20 @@ async def told(services: Services) -> Tools:
     named = merged(services.settings, readable).servers
     disabled = Patterns(services.settings.tools.disabled)
     off = Patterns(switches.tools)
-    states = services.toolbox.servers()
+    tools = services.toolbox.tools()
+    counts = Counter(state.tool.source for state in tools)
     servers = [
-        server_view(state, named[state.name], on=state.name not in switches.servers)
-        for state in states
+        server_view(
+            state, named[state.name], on=state.name not in switches.servers, tool_count=counts[state.name]
+        )
+        for state in services.toolbox.servers()
         if state.name in named
     ]
     servers += [
         broken_server_view(each) for each in stored if each.settings is None and each.name not in named
     ]
     return Tools(
-        tools=[tool_view(state, off=off, disabled=disabled) for state in services.toolbox.tools()],
+        tools=[tool_view(state, off=off, disabled=disabled) for state in tools],
         servers=sorted(servers, key=lambda server: server.name),
         gateway_clients=sum(
             client.runs_tools and client.settings.is_active

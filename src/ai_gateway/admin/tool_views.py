@@ -47,8 +47,8 @@ def tool_view(state: ToolState, *, off: Patterns, disabled: Patterns) -> Tool:
     )
 
 
-def server_view(state: ServerState, server: Server, *, on: bool) -> ToolServer:
-    """`on`: its switch."""
+def server_view(state: ServerState, server: Server, *, on: bool, tool_count: int) -> ToolServer:
+    """`on`: its switch; `tool_count`: of those that its settings let through."""
     settings, of_config = server.settings, server.origin == "config"
     return ToolServer(
         name=state.name,
@@ -67,7 +67,7 @@ def server_view(state: ServerState, server: Server, *, on: bool) -> ToolServer:
         header_names=sorted(settings.headers),
         timeout_seconds=settings.timeout_seconds,
         tools=list(settings.tools),
-        tool_count=state.tools,
+        tool_count=tool_count,
         warnings=list(state.warnings),
     )
 

@@ -19,13 +19,12 @@ from uvicorn.server import ServerState
 from ai_gateway.dialects.openai_errors import render_error
 from ai_gateway.errors import BadRequest, GatewayError
 from ai_gateway.ingress.caller import HttpCaller, Receive, Scope, Send
+from ai_gateway.ingress.heads import HeadTooLarge, check_head, check_size, target_of
 from ai_gateway.ingress.patience import Patience
 from ai_gateway.ingress.responses import SECURITY_HEADERS
 
-__all__ = ["MAX_HEAD_BYTES", "Application", "GatewayProtocol"]
+__all__ = ["Application", "GatewayProtocol"]
 
-MAX_HEAD_BYTES = 64 * 1024
-MAX_HEADERS = 200
 WRITE_HIGH_BYTES = 16 * 1024
 """Past this a caller that does not read holds its upstream up."""
 MAX_DISCARDED_BYTES = 64 * 1024 * 1024
@@ -33,15 +32,6 @@ MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 REFUSAL_LINGER_S = 1.0
 
 _REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
-_TELLING = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
-_HOSTS = {"1.0": (0, 1), "1.1": (1,)}
-"""How many Host headers a request of each version may have."""
-
-
-class HeadTooLarge(GatewayError):
-    """The request line and headers are over the limits."""
-
-    status, kind, code = 431, "invalid_request_error", "request_headers_too_large"
 
 
 class RequestTimeout(GatewayError):
@@ -105,7 +95,6 @@ class GatewayProtocol(asyncio.Protocol):
         self._upgrade: bytes | None = None
         self._in_head = True
         self._head_bytes = 0
-        self._length = 0
         self._discarded = 0
         self._refused = False
         self._lost = False
@@ -172,9 +161,11 @@ class GatewayProtocol(asyncio.Protocol):
         """After each read: bytes that are no request, or the beginning of one that does not come."""
         patience = self._patience
         if self._in_head:
-            self._head_bytes += size  # a head that does not end
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(HeadTooLarge(f"the request's headers are over {MAX_HEAD_BYTES} bytes"))
+            self._head_bytes += size
+            try:
+                check_size(self._head_bytes)  # a head that does not end
+            except HeadTooLarge as error:
+                self._refuse(error)
         elif patience.waits:
             if not patience.received(size):
                 self._refuse(BadRequest("the request's chunks are nothing but framing"))
@@ -185,7 +176,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url, self._headers = b"", []
-        self._upgrade, self._length = None, 0
+        self._upgrade = None
         self._in_head, self._head_bytes = True, 0
         self._patience.begin(self.now_s)
 
@@ -202,19 +193,19 @@ class GatewayProtocol(asyncio.Protocol):
         parser = self._parser
         assert parser is not None
         version = parser.get_http_version()
-        expects = self._check_head(version)
+        length, expects, self._upgrade = check_head(self._url, self._headers, version)
         if self._upgrade is not None and not self._wants_websocket(parser):
             self._upgrade = None
         if self._upgrade is not None:
             return
-        path, query = _target(self._url)
+        path, query = target_of(self._url)
         caller = HttpCaller(
             self,
             method=parser.get_method().decode("ascii"),
             path=path,
             query=query,
             headers=self._headers,
-            length=self._length,
+            length=length,
             http_1_1=version == "1.1",
             expects=expects,
             keep_alive=version == "1.1" and not self.draining and parser.should_keep_alive(),
@@ -243,42 +234,6 @@ class GatewayProtocol(asyncio.Protocol):
         self._patience.rest()
         if self._upgrade is None and self._latest is not None:
             self._latest.complete()
-
-    def _check_head(self, version: str) -> bool:
-        """What the parser lets pass, and two readers could read in two ways.
-
-        Returns whether the caller waits for word before it sends the body. Raises: BadRequest, HeadTooLarge.
-        """
-        size, hosts, expects = len(self._url), 0, False
-        codings: list[bytes] = []
-        for name, value in self._headers:
-            size += len(name) + len(value) + 4
-            if name not in _TELLING:
-                continue
-            if name == b"host":
-                hosts += 1
-            elif name == b"content-length":
-                self._length = int(value)
-            elif name == b"transfer-encoding":
-                codings.append(value.strip().lower())
-            elif name == b"expect":
-                expects = value.lower() == b"100-continue"
-            else:
-                self._upgrade = value.lower()
-        self._check_size(size)
-        if version not in _HOSTS:
-            raise BadRequest("the request must be HTTP/1.1")
-        if hosts not in _HOSTS[version]:
-            raise BadRequest("the request must have exactly one Host header")
-        if codings and codings != [b"chunked"]:
-            raise BadRequest("the only transfer coding that is understood is 'chunked'")
-        return expects
-
-    def _check_size(self, size: int) -> None:
-        if size > MAX_HEAD_BYTES:
-            raise HeadTooLarge(f"the request's headers are over {MAX_HEAD_BYTES} bytes")
-        if len(self._headers) > MAX_HEADERS:
-            raise HeadTooLarge(f"the request has more than {MAX_HEADERS} headers")
 
     def _wants_websocket(self, parser: httptools.HttpRequestParser) -> bool:
         path = self._url.partition(b"?")[0]
@@ -417,15 +372,3 @@ class GatewayProtocol(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(REFUSAL_LINGER_S, self.transport.close)
-
-
-def _target(url: bytes) -> tuple[str, bytes]:
-    """Path, as it came, and query. Raises: BadRequest."""
-    if url[:1] == b"/" and b"#" not in url:
-        path, _, query = url.partition(b"?")
-    else:
-        parsed = httptools.parse_url(url)
-        path, query = parsed.path or b"", parsed.query or b""
-    if not path or not path.isascii():
-        raise BadRequest("the request's target is not valid")
-    return path.decode("ascii"), query

@@ -11,12 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from typing import cast
 from urllib.parse import urlsplit
 
-import httptools
-
-from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
+from ai_gateway.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from ai_gateway.upstream.http1_connection import Connection, Stale
 from ai_gateway.upstream.transport import Take, UpstreamRequest
 
 __all__ = ["Http1Response", "Http1Transport"]
@@ -24,305 +22,11 @@ __all__ = ["Http1Response", "Http1Transport"]
 CONNECT_TIMEOUT_S = 15.0
 IDLE_S = 30.0
 """How long a connection is kept without use: under the idle timeout of common servers."""
-MAX_HEAD_BYTES = 64 * 1024
 READ_BYTES = 16 * 1024
-READ_HIGH_BYTES = 16 * 1024
-"""Past this the connection is not read until the caller has taken what is there."""
 DRAIN_S = 1.0
 DRAIN_BYTES = 64 * 1024
-_SIZING = (b"content-length", b"transfer-encoding")
 
 Origin = tuple[str, str, int]
-
-
-class _Stale(Exception):
-    """A kept connection was closed before it answered: the request may go out again on a new one."""
-
-
-class _Connection(asyncio.BufferedProtocol):
-    """One connection, one exchange at a time.
-
-    All connections read into one buffer, which the parser empties before the next read: nothing is
-    allocated for a read, and however fast the upstream, one read takes no more than `READ_BYTES`.
-    """
-
-    __slots__ = (
-        "_broken",
-        "_buffer",
-        "_chunks",
-        "_complete",
-        "_deadline",
-        "_head_bytes",
-        "_in_head",
-        "_interim",
-        "_loop",
-        "_parser",
-        "_paused",
-        "_queued",
-        "_reusable",
-        "_take_part",
-        "_timeout_s",
-        "_timer",
-        "_waiter",
-        "busy",
-        "headers",
-        "idle_since",
-        "lost",
-        "served",
-        "status",
-        "transport",
-    )
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
-        self._loop = loop
-        self._buffer = buffer
-        # One for all answers: a connection serves again only where one answer has ended and none has begun.
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
-        self.transport: asyncio.Transport | None = None
-        self.lost = False
-        self.busy = False
-        self.served = 0
-        self.idle_since = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
-        self._timeout_s = 0.0
-        self._waiter: asyncio.Future[None] | None = None
-        self._take_part: Take | None = None
-        """Gets what comes of the body, without anybody being woken."""
-        self._reset()
-
-    def _reset(self) -> None:
-        self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
-        self._chunks: list[bytes] = []
-        self._queued = 0
-        self._head_bytes = 0
-        self._in_head = True
-        self._interim = False
-        self._complete = False
-        self._reusable = False
-        self._paused = False
-        self._broken: UpstreamError | None = None
-
-    # What asyncio calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        parser = self._parser
-        if not self.busy or self._complete or parser is None:
-            self._hang_up()  # nobody asked: whatever this is, the connection cannot be trusted again
-            return
-        if self._in_head:
-            self._head_bytes += nbytes
-        try:
-            parser.feed_data(self._buffer[:nbytes])
-        except httptools.HttpParserError as error:
-            self._fail(UpstreamProtocolError(f"the upstream's answer is not valid HTTP: {error}"[:300]))
-            return
-        if self._head_unfinished() and self._head_bytes > MAX_HEAD_BYTES:
-            self._fail(UpstreamProtocolError(f"the upstream's headers are over {MAX_HEAD_BYTES} bytes"))
-            return
-        if self._take_part is not None and self._queued and self._hand_over(self._take_part):
-            return
-        if self._queued > READ_HIGH_BYTES:
-            self._pause()
-        self._wake()
-
-    def _hand_over(self, take: Take) -> bool:
-        """True where nobody need be woken."""
-        self._deadline = self._loop.time() + self._timeout_s
-        try:
-            if take(self._take()):
-                return not self._complete
-        except Exception as error:  # noqa: BLE001 - raised again where the body is waited for
-            if self._waiter is not None and not self._waiter.done():
-                self._waiter.set_exception(error)
-        self._take_part = None
-        return False
-
-    def _pause(self) -> None:
-        if self.transport is not None and not self._complete:
-            self._paused = True
-            self.transport.pause_reading()
-
-    def _head_unfinished(self) -> bool:
-        return self._in_head
-
-    def eof_received(self) -> bool:
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = True
-        self._parser = None  # it refers back to us: that would wait for the garbage collector
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if not self.busy or self._complete:
-            return
-        sized = any(name in _SIZING for name, _ in self.headers)
-        if not self._in_head and not sized and exc is None:
-            self._complete = True  # the end of the connection is the end of the body
-        elif self._broken is None:
-            self._broken = _lost(self._in_head and not self._head_bytes)
-        self._wake()
-
-    # What the parser calls
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        assert self._parser is not None
-        status = self._parser.get_status_code()
-        self._interim = 100 <= status < 200
-        if self._interim:
-            return
-        self.status = status
-        self._in_head = False
-
-    def on_body(self, data: bytes) -> None:
-        self._chunks.append(data)
-        self._queued += len(data)
-
-    def on_message_complete(self) -> None:
-        if self._interim:
-            self.headers = []
-            return
-        self._complete = True
-        self._reusable = self._parser is not None and self._parser.should_keep_alive()
-
-    # What the transport calls
-
-    async def exchange(self, head: bytes, request: UpstreamRequest) -> None:
-        """Send a request and wait for the answer's head. Raises: UpstreamError, _Stale."""
-        assert self.transport is not None
-        if self.served:
-            self._reset()
-        self.busy = True
-        self._timeout_s = request.patience_s
-        body = request.body
-        if len(body) <= READ_HIGH_BYTES:
-            self.transport.write(head + body)
-        else:
-            self.transport.writelines((head, body))
-        try:
-            while self._in_head:
-                self._check()
-                await self._wait("no answer")
-        except BaseException:
-            self.close()
-            raise
-        self._timeout_s = request.timeout_s
-
-    async def chunk(self) -> bytes:
-        """What has come of the body; empty at its end. Raises: UpstreamError."""
-        while True:
-            if self._queued:
-                return self._take()
-            if self._complete:
-                return b""
-            self._check()
-            await self._wait("no further data")
-
-    async def pass_on(self, take: Take) -> bool:
-        """As `UpstreamResponse.pass_on`."""
-        if self._queued and not take(self._take()):
-            return True
-        while not self._complete:
-            self._check()
-            self._take_part = take
-            try:
-                await self._wait("no further data")
-            finally:
-                declined, self._take_part = self._take_part is None, None
-            if declined:
-                return True
-        return False
-
-    def _take(self) -> bytes:
-        chunks = self._chunks
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self._chunks = []
-        self._queued = 0
-        if self._paused and not self.lost and self.transport is not None:
-            self._paused = False
-            self.transport.resume_reading()
-        return data
-
-    def _check(self) -> None:
-        if self._broken is not None:
-            if self.served and self._in_head and not self._head_bytes:
-                raise _Stale from self._broken
-            raise self._broken
-
-    @property
-    def complete(self) -> bool:
-        """The whole answer has arrived and been taken."""
-        return self._complete and not self._queued
-
-    def release(self) -> bool:
-        """End the exchange: True where the connection can serve another one."""
-        if not self.complete or not self._reusable or self.lost or self.transport is None:
-            self.close()
-            return False
-        if self.transport.is_closing() or self.transport.get_write_buffer_size():
-            self.close()
-            return False
-        self.busy = False
-        self.served += 1
-        self.idle_since = self._loop.time()
-        return True
-
-    def close(self) -> None:
-        """Hang up at once."""
-        self.busy = False
-        self._hang_up()
-
-    def _hang_up(self) -> None:
-        if self.transport is not None and not self.lost:
-            self.transport.abort()
-
-    def _fail(self, error: UpstreamError) -> None:
-        self._broken = error
-        self._hang_up()
-        self._wake()
-
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    async def _wait(self, what: str) -> None:
-        """Until something arrives. One timer serves the whole connection, set again only when it fires."""
-        self._deadline = self._loop.time() + self._timeout_s
-        if self._timer is None or self._timer.cancelled() or self._timer.when() > self._deadline:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(self._deadline, self._expire)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        except TimeoutError as error:
-            raise UpstreamTimeout(
-                f"{what} from the upstream within {round(self._timeout_s, 2):g} seconds"
-            ) from error
-        finally:
-            self._waiter = None
-
-    def _expire(self) -> None:
-        self._timer = None
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            return
-        if self._loop.time() >= self._deadline - 0.001:
-            waiter.set_exception(TimeoutError())
-        else:
-            self._timer = self._loop.call_at(self._deadline, self._expire)
 
 
 class Http1Response:
@@ -330,8 +34,8 @@ class Http1Response:
 
     __slots__ = ("_connection", "_pool", "headers", "status")
 
-    def __init__(self, connection: _Connection, pool: list[_Connection]) -> None:
-        self._connection: _Connection | None = connection
+    def __init__(self, connection: Connection, pool: list[Connection]) -> None:
+        self._connection: Connection | None = connection
         self._pool = pool
         self.status = connection.status
         self.headers = connection.headers
@@ -375,7 +79,7 @@ class Http1Transport:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._idle: dict[Origin, list[_Connection]] = {}
+        self._idle: dict[Origin, list[Connection]] = {}
         self._targets: dict[str, tuple[Origin, str]] = {}
         self._tls: ssl.SSLContext | None = None
         self._buffer = memoryview(bytearray(READ_BYTES))
@@ -388,7 +92,7 @@ class Http1Transport:
         while request.repeatable and (connection := self._idle_connection(pool)) is not None:
             try:
                 await connection.exchange(head, request)
-            except _Stale:
+            except Stale:
                 continue  # closed under our hands: nothing was answered, nothing can be doubled
             return Http1Response(connection, pool)
         connection = await self._connect(origin, min(CONNECT_TIMEOUT_S, request.patience_s))
@@ -402,7 +106,7 @@ class Http1Transport:
                 connection.close()
         self._idle.clear()
 
-    def _idle_connection(self, pool: list[_Connection]) -> _Connection | None:
+    def _idle_connection(self, pool: list[Connection]) -> Connection | None:
         oldest = self._loop.time() - IDLE_S
         while pool:
             connection = pool.pop()
@@ -411,12 +115,12 @@ class Http1Transport:
             connection.close()
         return None
 
-    async def _connect(self, origin: Origin, timeout_s: float) -> _Connection:
+    async def _connect(self, origin: Origin, timeout_s: float) -> Connection:
         scheme, host, port = origin
         try:
             async with asyncio.timeout(timeout_s):
                 _, connection = await self._loop.create_connection(
-                    lambda: _Connection(self._loop, self._buffer),
+                    lambda: Connection(self._loop, self._buffer),
                     host,
                     port,
                     ssl=self._tls_context() if scheme == "https" else None,
@@ -470,12 +174,6 @@ def _head(request: UpstreamRequest, host: str) -> bytes:
     if text.count("\n") != len(lines) - 1 or " " in path:
         raise UpstreamUnreachable("the upstream's address is not valid: check the client's base_url")
     return (text + "\r\n\r\n").encode("latin-1")
-
-
-def _lost(unanswered: bool) -> UpstreamError:
-    if unanswered:
-        return UpstreamUnreachable.unanswered()
-    return UpstreamProtocolError("the upstream's connection broke in the middle of its answer")
 
 
 def _unreachable(error: OSError | ValueError) -> UpstreamUnreachable:
