@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.store.protocols import AccountingStore, StoreError
-from ai_gateway.store.segments import Batch
+from ai_gateway.store.segments import BATCH_ROWS, Batch
 from ai_gateway.store.spool import Spool
 
-__all__ = ["Writer"]
+__all__ = ["PAUSE_S", "Writer"]
 
 POLL_S = 0.1
 PAUSE_S = 0.002
@@ -38,8 +38,10 @@ class Writer:
         store: AccountingStore,
         *,
         on_read: Callable[[Sequence[RequestRecord]], None] | None = None,
+        gather_s: float = PAUSE_S,
     ) -> None:
-        """The writer closes `store` at its end.
+        """The writer closes `store` at its end. `gather_s`: the pause after a batch that was not full: a
+        transaction costs as much as many rows.
 
         `on_read` gets each row of this process once, soon after its end, whether the database is there or
         not; no replays of earlier processes. It is called from the writer's thread and must not raise.
@@ -47,6 +49,8 @@ class Writer:
         self._spool = spool
         self._store = store
         self._on_read = on_read
+        self._gather_s = gather_s
+        self._pause_s = PAUSE_S
         self._stopping = threading.Event()
         self._hurry = threading.Event()
         self._progress = threading.Condition()
@@ -101,7 +105,7 @@ class Writer:
                 moved = self._step()
                 with self._progress:
                     self._progress.notify_all()
-                self._hurry.wait(PAUSE_S if moved else self._retry_s or POLL_S)
+                self._hurry.wait(self._pause_s if moved else self._retry_s or POLL_S)
                 self._hurry.clear()
         finally:
             self._store.close()
@@ -121,6 +125,7 @@ class Writer:
             self._back_off(str(error))
             return False
         self._spool.commit(batch)
+        self._pause_s = PAUSE_S if batch.lines >= BATCH_ROWS else self._gather_s
         self._held = None
         self._recover()
         return True
