@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ai_gateway.admin.api import make_api
 from ai_gateway.admin.live import Hub
-from ai_gateway.admin.loader import Parts
+from ai_gateway.admin.loader import Closing, Parts
 from ai_gateway.admin.services import Services
 from ai_gateway.admin.sessions import Sessions
 from ai_gateway.admin.site import Backend
@@ -21,6 +21,7 @@ from ai_gateway.store.database import Database
 from ai_gateway.store.history import SqlHistoryStore
 from ai_gateway.store.live import SqliteLiveStore
 from ai_gateway.store.protocols import StoreError
+from ai_gateway.store.reader import Reader
 from ai_gateway.store.tools import SqlToolStore
 from ai_gateway.store.usage import SqlUsageStore
 from ai_gateway.store.users import SqlUserStore
@@ -36,10 +37,12 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def open_backend(parts: Parts, on_close: Callable[[Database], None]) -> Backend:
+async def open_backend(parts: Parts, on_close: Callable[[Closing], None]) -> Backend:
     """`on_close` is told what has to be closed at the end. Raises: StoreError."""
     database = Database.open(parts.settings.database.path, pool_size=POOL_SIZE)
-    on_close(database)
+    on_close(database.close)
+    reader = Reader(parts.settings.database.path)
+    on_close(reader.close)
     clients = SqlClientStore(database, parts.box)
     users, audit = SqlUserStore(database), SqlAuditStore(database)
     admin = parts.settings.admin
@@ -50,7 +53,7 @@ async def open_backend(parts: Parts, on_close: Callable[[Database], None]) -> Ba
     if not secret:
         raise StoreError("there is no session secret: start the gateway by `ai-gateway serve`")
     calendar = Calendar(parts.settings.limits.timezone)
-    usage = SqlUsageStore(database)
+    usage = SqlUsageStore(database, reader)
     store = SqliteLiveStore(parts.settings.database.path)
     sessions = Sessions(users, audit, secret=secret, now_ms=now_ms, monotonic_s=time.monotonic)
     hub = Hub(parts.feed, store, calendar, parts.state.in_flight, now_ms)
@@ -63,7 +66,7 @@ async def open_backend(parts: Parts, on_close: Callable[[Database], None]) -> Ba
         clients=clients,
         users=users,
         audit=audit,
-        history=SqlHistoryStore(database),
+        history=SqlHistoryStore(database, reader),
         usage=usage,
         sessions=sessions,
         live=hub,

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ai_gateway.admin.feed import Feed
 from ai_gateway.admin.site import Backend
@@ -18,10 +17,9 @@ from ai_gateway.tools.toolbox import Toolbox
 from ai_gateway.upstream.pool import TransportPool
 from ai_gateway.upstream.proxies import Proxies
 
-if TYPE_CHECKING:
-    from ai_gateway.store.database import Database
+__all__ = ["Closing", "Loader", "Parts"]
 
-__all__ = ["Loader", "Parts"]
+Closing = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ class Parts:
     feed: Feed
 
 
-Opener = Callable[[Parts, Callable[["Database"], None]], Awaitable[Backend]]
+Opener = Callable[[Parts, Callable[[Closing], None]], Awaitable[Backend]]
 
 
 class Loader:
@@ -51,16 +49,16 @@ class Loader:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._databases: list[Database] = []
+        self._closing: list[Closing] = []
 
     async def load(self) -> Backend:
         """Raises: StoreError."""
         opened = await asyncio.to_thread(_opener)
-        return await opened(self._parts, self._databases.append)
+        return await opened(self._parts, self._closing.append)
 
     async def close(self) -> None:
-        for database in self._databases:
-            await database.close()
+        for close in self._closing:
+            await close()
 
 
 def _opener() -> Opener:

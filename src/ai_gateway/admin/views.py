@@ -27,7 +27,6 @@ from ai_gateway.admin.schemas.traffic import (
     TopClient,
     TopModel,
     Totals,
-    UsageRow,
 )
 from ai_gateway.core import client as core
 from ai_gateway.core.headroom import LimitState as HeldLimit
@@ -35,7 +34,7 @@ from ai_gateway.core.record import Attempt as AttemptRecord
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.core.server_tools import ToolRun as ToolRunRecord
 from ai_gateway.core.server_tools import runs_of
-from ai_gateway.store.admin_protocols import PointRow, Sums, TopRow, UsageReportRow
+from ai_gateway.store.admin_protocols import PointRow, Sums, TopRow
 
 __all__ = [
     "client_summary",
@@ -47,7 +46,6 @@ __all__ = [
     "top_client",
     "top_model",
     "totals",
-    "usage_row",
 ]
 
 _LIMIT_NAMES: dict[str, LimitName] = {name: name for name in get_args(LimitName)}
@@ -147,10 +145,6 @@ def top_client(row: TopRow) -> TopClient:
 
 def _tokens(row: Sums) -> int:
     return row.input_tokens + row.output_tokens
-
-
-def usage_row(row: UsageReportRow) -> UsageRow:
-    return UsageRow(**msgspec.structs.asdict(row))
 
 
 _SUMMARY = tuple(name for name in RequestSummary.model_fields if name != "at")

@@ -25,7 +25,7 @@ __all__ = [
     "Sums",
     "TokenRow",
     "TopRow",
-    "UsageReportRow",
+    "UsageReport",
     "UsageStore",
     "SessionRow",
     "UserRow",
@@ -279,11 +279,12 @@ class Sums(msgspec.Struct, kw_only=True):
     cost_usd: float | None = None
 
 
-class UsageReportRow(Sums, kw_only=True):
-    day: str | None = None
-    client_id: str | None = None
-    client: str | None = None
-    model: str | None = None
+class UsageReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Made where it is read: a long one is not gone through again on its way out."""
+
+    rows_json: bytes
+    """An array of objects with the members of the API's `UsageRow`."""
+    truncated: bool
 
 
 class TopRow(Sums, kw_only=True):
@@ -336,12 +337,12 @@ class UsageStore(Protocol):
         model: str | None,
         groups: frozenset[Grouping],
         limit: int,
-    ) -> Sequence[UsageReportRow]: ...
+    ) -> UsageReport: ...
 
-    def stream_report(
+    def export(
         self, *, first_day: str | None, last_day: str | None, client: str | None, model: str | None
-    ) -> AsyncIterator[Sequence[UsageReportRow]]:
-        """Every day, client and model, in chunks."""
+    ) -> AsyncIterator[bytes]:
+        """Every day, client and model as CSV without a head, in chunks of lines."""
         ...
 
     async def series(

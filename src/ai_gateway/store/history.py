@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Select,
     String,
@@ -15,12 +18,13 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_gateway.core.record import UNSTORED, RequestRecord
 from ai_gateway.store import schema
 from ai_gateway.store.admin_protocols import HistoryPage, RequestFilter
 from ai_gateway.store.database import Database
+from ai_gateway.store.reader import Reads, asked
+from ai_gateway.store.reads import Value
 
 __all__ = ["MAX_SCAN", "SqlHistoryStore", "conditions", "floor_query", "page_query"]
 
@@ -34,6 +38,7 @@ _BODY_NAMES = ("caller_request", "upstream_request", "response")
 _NAMES = tuple(name for name in RequestRecord.__struct_fields__ if name not in (*_BODY_NAMES, *UNSTORED))
 _HEAVY = ("usage_raw", "attempt_log", "tool_log")
 _LIST_NAMES = tuple(name for name in _NAMES if name not in _HEAVY)
+_FLAGS = tuple(name for name in _LIST_NAMES if isinstance(_requests.c[name].type, Boolean))
 _TEXTS = ("id", "error", "error_message", "model_asked", "model_served", "client_name")
 
 Position = tuple[int, str]
@@ -43,30 +48,26 @@ Condition = ColumnElement[bool]
 class SqlHistoryStore:
     """A `HistoryStore`."""
 
-    def __init__(self, database: Database, *, max_scan: int = MAX_SCAN) -> None:
+    def __init__(self, database: Database, reads: Reads, *, max_scan: int = MAX_SCAN) -> None:
         self._database = database
+        self._reads = reads
         self._max_scan = max_scan
 
     async def page(self, wanted: RequestFilter, *, before: Position | None, limit: int) -> HistoryPage:
         leading, residual = conditions(wanted)
-        floor: Position | None = None
-        async with self._database.reading() as connection:
-            if residual:
-                floor = await self._floor(connection, leading, before)
-            query = page_query(leading, residual, before=before, floor=floor, limit=limit + 1)
-            rows = [RequestRecord(**row._mapping) for row in await connection.execute(query)]
+        floor = await self._floor(leading, before) if residual else None
+        query = page_query(leading, residual, before=before, floor=floor, limit=limit + 1)
+        told = await self._reads.ask(asked(query))
+        rows = [_record(_LIST_NAMES, row) for row in told.rows]
         if len(rows) > limit:
             last = rows[limit - 1]
             return HistoryPage(rows[:limit], (last.started_at, last.id))
         return HistoryPage(rows, floor)
 
-    async def _floor(
-        self, connection: AsyncConnection, leading: list[Condition], before: Position | None
-    ) -> Position | None:
+    async def _floor(self, leading: list[Condition], before: Position | None) -> Position | None:
         """The last row that this page may look at; None: there are fewer than that."""
-        query = floor_query(leading, before=before, scan=self._max_scan)
-        row = (await connection.execute(query)).one_or_none()
-        return None if row is None else (row.started_at, row.id)
+        told = await self._reads.ask(asked(floor_query(leading, before=before, scan=self._max_scan)))
+        return msgspec.convert(told.rows[0], Position) if told.rows else None
 
     async def request(self, request_id: str) -> RequestRecord | None:
         columns = (*(_requests.c[name] for name in _NAMES), *(_bodies.c[name] for name in _BODY_NAMES))
@@ -77,11 +78,16 @@ class SqlHistoryStore:
         return None if row is None else RequestRecord(**row._mapping)
 
     async def tool_requests(self, limit: int) -> list[RequestRecord]:
-        log = _requests.c.tool_log
-        columns = (*(_requests.c[name] for name in _LIST_NAMES), log)
-        query = _paged(select(*columns).where(log.is_not(None)), None).limit(limit)
-        async with self._database.reading() as connection:
-            return [RequestRecord(**row._mapping) for row in await connection.execute(query)]
+        names = (*_LIST_NAMES, "tool_log")
+        found = select(*(_requests.c[name] for name in names)).where(_requests.c.tool_log.is_not(None))
+        told = await self._reads.ask(asked(_paged(found, None).limit(limit)))
+        return [_record(names, row) for row in told.rows]
+
+
+def _record(names: Sequence[str], row: Sequence[Value]) -> RequestRecord:
+    """SQLite has 0 and 1 where the record has false and true."""
+    named = dict(zip(names, row, strict=True))
+    return msgspec.convert(named | {flag: bool(named[flag]) for flag in _FLAGS}, RequestRecord)
 
 
 def floor_query(leading: list[Condition], *, before: Position | None, scan: int) -> Select[Any]:

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, select, tuple_
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    Text,
+    bindparam,
+    case,
+    func,
+    null,
+    select,
+    tuple_,
+)
 
 from ai_gateway.store import schema
-from ai_gateway.store.admin_protocols import Grouping, PointRow, Sums, UsageReportRow
+from ai_gateway.store.admin_protocols import Grouping, PointRow, Sums, UsageReport
 from ai_gateway.store.database import Database
+from ai_gateway.store.reader import Reads, asked
+from ai_gateway.store.reads import Value
 from ai_gateway.store.steps import ALL_CLIENTS
 
 __all__ = ["SqlUsageStore"]
@@ -26,25 +40,42 @@ _COUNTS = (
     "unpriced_requests",
 )
 _POINT_COUNTS = ("requests", "errors", "input_tokens", "output_tokens")
-CHUNK = 500
-"""Rows of an export that are read at once."""
+CHUNK = 2000
+"""Rows of an export that are read at once: some 150 KB."""
+_REPORT = (
+    "day",
+    "client_id",
+    "client",
+    "model",
+    "requests",
+    "errors",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "cost_usd",
+    "unpriced_requests",
+)
 _KEYS: dict[Grouping, str] = {"day": "day", "client": "client_id", "model": "model"}
+_KEY_COLUMNS = tuple(map(_REPORT.index, _KEYS.values()))
+_AFTER = tuple(f"after_{name}" for name in _KEYS.values())
 MAX_COUNTED = 20_000
 """Rows of the log that a chart of one client's minutes may take."""
 
 
 class SqlUsageStore:
-    """A `UsageStore`."""
+    """A `UsageStore`. What goes through a long history is asked of `reads`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, reads: Reads) -> None:
         self._database = database
+        self._reads = reads
 
     async def totals(
         self, *, first_day: str, last_day: str, client: str | None = None, model: str | None = None
     ) -> Sums:
         query = select(*_sums()).where(*_within(first_day, last_day, client, model))
-        async with self._database.reading() as connection:
-            return Sums(**(await connection.execute(query)).one()._mapping)
+        told = await self._reads.ask(asked(query))
+        return _sums_of(told.rows[0])
 
     async def by_client(self, client_ids: Sequence[str], *, first_day: str, last_day: str) -> dict[str, Sums]:
         query = (
@@ -69,44 +100,42 @@ class SqlUsageStore:
         model: str | None,
         groups: frozenset[Grouping],
         limit: int,
-    ) -> Sequence[UsageReportRow]:
-        query = report_query(first_day, last_day, client, model, groups, limit)
-        async with self._database.reading() as connection:
-            return [UsageReportRow(**row._mapping) for row in await connection.execute(query)]
+    ) -> UsageReport:
+        query = report_query(first_day, last_day, client, model, groups, limit + 1)
+        ask = msgspec.structs.replace(asked(query), form="json", most=limit)
+        told = await self._reads.ask(ask)
+        return UsageReport(rows_json=told.text, truncated=told.count > limit)
 
-    async def stream_report(
+    async def export(
         self, *, first_day: str | None, last_day: str | None, client: str | None, model: str | None
-    ) -> AsyncIterator[Sequence[UsageReportRow]]:
+    ) -> AsyncIterator[bytes]:
         """A chunk a query: none of them is open while the reader takes its time."""
-        after: tuple[str, str, str] | None = None
+        query = asked(_export_query(first_day, last_day, client, model))
+        query = msgspec.structs.replace(query, form="csv", key=_KEY_COLUMNS)
+        after = dict.fromkeys(_AFTER, "")
         while True:
-            query = _rows_query(first_day, last_day, client, model, after).limit(CHUNK)
-            async with self._database.reading() as connection:
-                rows = [UsageReportRow(**row._mapping) for row in await connection.execute(query)]
-            if rows:
-                yield rows
-            if len(rows) < CHUNK:
+            told = await self._reads.ask(msgspec.structs.replace(query, values={**query.values, **after}))
+            if told.count:
+                yield told.text
+            if told.count < CHUNK:
                 return
-            last = rows[-1]
-            after = (last.day or "", last.client_id or "", last.model or "")
+            after = dict(zip(_AFTER, map(str, told.last), strict=True))
 
     async def series(
         self, *, step_s: Literal[60, 3600], from_ms: int, to_ms: int, client: str | None, model: str | None
     ) -> Sequence[PointRow]:
-        query = series_query(step_s, from_ms, to_ms, client, model)
-        async with self._database.reading() as connection:
-            return [PointRow(**row._mapping) for row in await connection.execute(query)]
+        told = await self._reads.ask(asked(series_query(step_s, from_ms, to_ms, client, model)))
+        return [_point_of(row) for row in told.rows]
 
     async def client_minutes(
         self, client: str, *, from_ms: int, to_ms: int, model: str | None
     ) -> Sequence[PointRow] | None:
         newest = newest_of_client(client, from_ms, to_ms, model, MAX_COUNTED + 1).subquery()
-        async with self._database.reading() as connection:
-            found = select(func.count()).select_from(newest)
-            if (await connection.execute(found)).scalar_one() > MAX_COUNTED:
-                return None
-            rows = await connection.execute(_minutes_of(newest))
-            return [PointRow(**row._mapping) for row in rows]
+        found = await self._reads.ask(asked(select(func.count()).select_from(newest)))
+        if found.rows[0][0] == MAX_COUNTED + 1:
+            return None
+        told = await self._reads.ask(asked(_minutes_of(newest)))
+        return [_point_of(row) for row in told.rows]
 
     async def daily_series(
         self, *, first_day: str, last_day: str, client: str | None, model: str | None
@@ -118,12 +147,18 @@ class SqlUsageStore:
             .group_by(_daily.c.day)
             .order_by(_daily.c.day)
         )
-        points = []
-        async with self._database.reading() as connection:
-            for row in await connection.execute(query):
-                fields = dict(row._mapping)
-                points.append((fields.pop("day"), PointRow(at=0, **fields)))
-        return points
+        told = await self._reads.ask(asked(query))
+        return [(str(day), _point_of([0, *sums])) for day, *sums in told.rows]
+
+
+def _sums_of(row: Sequence[Value]) -> Sums:
+    """Of a row of `_sums`."""
+    return msgspec.convert(dict(zip((*_COUNTS, "cost_usd"), row, strict=True)), Sums)
+
+
+def _point_of(row: Sequence[Value]) -> PointRow:
+    """Of a row of `at`, `_POINT_COUNTS` and the cost."""
+    return msgspec.convert(dict(zip(("at", *_POINT_COUNTS, "cost_usd"), row, strict=True)), PointRow)
 
 
 def report_query(
@@ -136,39 +171,48 @@ def report_query(
 ) -> Select[Any]:
     """Oldest day first. A client goes by its present name, or the last one that is known."""
     if len(groups) == len(_KEYS):
-        return _rows_query(first_day, last_day, client, model, None).limit(limit)
+        return _rows_query(first_day, last_day, client, model).limit(limit)
     keys = [_daily.c[column] for name, column in _KEYS.items() if name in groups]
     columns: list[ColumnElement[Any]] = [*keys, *_sums()]
     if "client" in groups:
         columns.append(func.max(_daily.c.client_name).label("client_name"))
     query = select(*columns).where(*_within(first_day, last_day, client, model))
-    summed = query.group_by(*keys).order_by(*keys).limit(limit)
-    return summed if "client" not in groups else _named(summed.subquery(), [key.name for key in keys])
+    summed = query.group_by(*keys).order_by(*keys).limit(limit).subquery()
+    return _named(summed, [key.name for key in keys])
 
 
 def _named(summed: Subquery, keys: Sequence[str]) -> Select[Any]:
-    """With clients' names, which are looked up for the rows that are shown."""
-    c = summed.c
-    columns = [c[name] for name in (*keys, *_COUNTS, "cost_usd")]
-    name = func.coalesce(_clients.c.name, c.client_name).label("client")
-    joined = summed.outerjoin(_clients, _clients.c.id == c.client_id)
-    return select(*columns, name).select_from(joined).order_by(*(c[key] for key in keys))
+    """All columns of a report; clients' names are looked up for the rows that are shown."""
+    known: dict[str, ColumnElement[Any]] = {column.name: column for column in summed.c}
+    if "client_name" in known:
+        known["client"] = func.coalesce(_clients.c.name, known["client_name"]).label("client")
+    query = select(*(known.get(name, null().label(name)) for name in _REPORT))
+    if "client_id" in known:
+        query = query.select_from(summed.outerjoin(_clients, _clients.c.id == known["client_id"]))
+    return query.order_by(*(known[key] for key in keys))
 
 
 def _rows_query(
-    first_day: str | None,
-    last_day: str | None,
-    client: str | None,
-    model: str | None,
-    after: tuple[str, str, str] | None,
+    first_day: str | None, last_day: str | None, client: str | None, model: str | None
 ) -> Select[Any]:
-    """The rows as they are, in the order of their key, from the one that comes after `after`."""
-    key = (_daily.c.day, _daily.c.client_id, _daily.c.model)
-    name = func.coalesce(_clients.c.name, _daily.c.client_name).label("client")
-    query = select(*key, name, *(_daily.c[each] for each in (*_COUNTS, "cost_usd")))
+    """The rows as they are, in the order of their key."""
+    known: dict[str, ColumnElement[Any]] = {name: _daily.c[name] for name in _REPORT if name != "client"}
+    known["client"] = func.coalesce(_clients.c.name, _daily.c.client_name).label("client")
+    query = select(*(known[name] for name in _REPORT))
     query = query.select_from(_daily.outerjoin(_clients, _clients.c.id == _daily.c.client_id))
-    query = query.where(*_within(first_day, last_day, client, model)).order_by(*key)
-    return query if after is None else query.where(tuple_(*key) > tuple_(*map(literal, after)))
+    return query.where(*_within(first_day, last_day, client, model)).order_by(*_key())
+
+
+def _export_query(
+    first_day: str | None, last_day: str | None, client: str | None, model: str | None
+) -> Select[Any]:
+    """`CHUNK` of these rows, from the one that comes after the key `_AFTER`."""
+    after = tuple_(*(bindparam(name, type_=Text) for name in _AFTER))
+    return _rows_query(first_day, last_day, client, model).where(tuple_(*_key()) > after).limit(CHUNK)
+
+
+def _key() -> tuple[ColumnElement[Any], ...]:
+    return tuple(_daily.c[name] for name in _KEYS.values())
 
 
 def series_query(step_s: int, from_ms: int, to_ms: int, client: str | None, model: str | None) -> Select[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from ai_gateway.admin import openapi
 from ai_gateway.admin.guard import cookie_of, same_origin
 from ai_gateway.admin.listing import Key, decode_cursor, encode_cursor, page_of
 from ai_gateway.admin.problems import ApiError
-from ai_gateway.admin.reports import Range, csv_chunks, read_groups
+from ai_gateway.admin.reports import Range, read_groups
 from ai_gateway.admin.routing import RoleRoute
-from ai_gateway.store.admin_protocols import UsageReportRow
 
 NOW_MS = 1_760_000_430_000
 
@@ -107,12 +105,3 @@ def test_groups() -> None:
     for wrong in ("", ",", "day,week"):
         with pytest.raises(ApiError):
             read_groups(wrong)
-
-
-async def test_csv_is_quoted_and_runs_no_formula() -> None:
-    async def chunks() -> AsyncIterator[Sequence[UsageReportRow]]:
-        yield [UsageReportRow(day="2025-01-01", client_id="c", client='=HYPERLINK("x")', model="a,b\n")]
-
-    text = "".join([chunk async for chunk in csv_chunks(chunks())])
-    assert text.splitlines()[0].startswith("day,client_id,client,model,requests")
-    assert '2025-01-01,c,"\'=HYPERLINK(""x"")","a,b\n",0' in text

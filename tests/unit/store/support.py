@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from ai_gateway.core.record import RequestRecord
+from ai_gateway.store import sqlite
 from ai_gateway.store.protocols import StoreError
+from ai_gateway.store.reader import checked
+from ai_gateway.store.reads import Ask, Told, answer
 from ai_gateway.store.spool import Spool
 
 DAY_MS = 86_400_000
@@ -117,3 +122,17 @@ def run_python(script: str, *arguments: str, timeout_s: float = 60.0) -> subproc
     """Run a script in a fresh interpreter."""
     command = [sys.executable, "-W", "error", "-c", script, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+class InThread:
+    """`Reads` without a process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def ask(self, ask: Ask) -> Told:
+        return checked(await asyncio.to_thread(self._answer, ask), self._path)
+
+    def _answer(self, ask: Ask) -> Told:
+        with closing(sqlite.connect(self._path)) as connection:
+            return answer(connection, ask)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
+from ai_gateway.admin.reports import csv_with_head
+from ai_gateway.admin.schemas.traffic import UsageRow
 from ai_gateway.store.accounting import SqliteAccounting
-from ai_gateway.store.admin_protocols import RequestFilter
+from ai_gateway.store.admin_protocols import Grouping, RequestFilter
 from ai_gateway.store.database import Database
 from ai_gateway.store.history import SqlHistoryStore, conditions, floor_query, page_query
 from ai_gateway.store.migrate import ensure_schema
 from ai_gateway.store.usage import SqlUsageStore
-from tests.unit.store.support import NOON_MS, row
+from tests.unit.store.support import NOON_MS, InThread, row
 
 ROWS = 300
 
@@ -81,7 +86,7 @@ FILTERS: list[tuple[dict[str, Any], Any]] = [
 async def test_all_pages_together_are_what_was_asked_for(
     database: Database, wanted: dict[str, Any], holds: Any, max_scan: int
 ) -> None:
-    history = SqlHistoryStore(database, max_scan=max_scan)
+    history = SqlHistoryStore(database, InThread(database.path), max_scan=max_scan)
     found, before, pages = [], None, 0
     while True:
         page = await history.page(RequestFilter(**wanted), before=before, limit=10)
@@ -137,7 +142,7 @@ async def test_one_request_with_its_bodies(path: Path, database: Database) -> No
     books = SqliteAccounting(path)
     books.write([row(id="req_bodies", caller_request="asked", response="said", attempt_log="[]")])
     books.close()
-    history = SqlHistoryStore(database)
+    history = SqlHistoryStore(database, InThread(database.path))
     found = await history.request("req_bodies")
     assert found is not None
     assert (found.caller_request, found.response, found.upstream_request) == ("asked", "said", None)
@@ -146,7 +151,7 @@ async def test_one_request_with_its_bodies(path: Path, database: Database) -> No
 
 
 async def test_charts_add_up(database: Database) -> None:
-    usage = SqlUsageStore(database)
+    usage = SqlUsageStore(database, InThread(database.path))
     span = {"from_ms": NOON_MS - 3_600_000, "to_ms": NOON_MS + 3_600_000}
     minutes = await usage.series(step_s=60, client=None, model=None, **span)
     hours = await usage.series(step_s=3600, client="cl_1", model=None, **span)
@@ -163,23 +168,33 @@ async def test_the_minutes_of_a_busy_client_are_not_counted(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ai_gateway.store.usage.MAX_COUNTED", 10)
-    usage = SqlUsageStore(database)
+    usage = SqlUsageStore(database, InThread(database.path))
     found = await usage.client_minutes("cl_1", from_ms=0, to_ms=2 * NOON_MS, model=None)
     assert found is None
 
 
 async def test_reports(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = SqlUsageStore(database)
+    usage = SqlUsageStore(database, InThread(database.path))
     wanted: dict[str, Any] = {"first_day": None, "last_day": None, "client": None, "model": None}
     by_client = await usage.report(**wanted, groups=frozenset({"client"}), limit=100)
-    assert [(each.client_id, each.client, each.day, each.requests) for each in by_client] == [
+    rows = json.loads(by_client.rows_json)
+    assert [(each["client_id"], each["client"], each["day"], each["requests"]) for each in rows] == [
         (f"cl_{number}", f"Client {number}", None, ROWS // 4) for number in range(4)
     ]
-    whole = await usage.report(**wanted, groups=frozenset({"day", "client", "model"}), limit=100)
-    assert len(whole) == 28
+    everything = frozenset(get_args(Grouping))
+    whole = await usage.report(**wanted, groups=everything, limit=28)
+    rows = json.loads(whole.rows_json)
+    assert (len(rows), whole.truncated) == (28, False)
+    assert list(rows[0]) == list(UsageRow.model_fields)
+    cut = await usage.report(**wanted, groups=everything, limit=27)
+    assert (json.loads(cut.rows_json), cut.truncated) == (rows[:27], True)
     monkeypatch.setattr("ai_gateway.store.usage.CHUNK", 5)
-    streamed = [each async for chunk in usage.stream_report(**wanted) for each in chunk]
-    assert streamed == list(whole)
+    chunks = [chunk.decode() async for chunk in csv_with_head(usage.export(**wanted))]
+    assert len(chunks) == 1 + 6  # a head, and five rows at a time
+    exported = list(csv.DictReader(io.StringIO("".join(chunks))))
+    assert exported == [
+        {name: "" if value is None else str(value) for name, value in each.items()} for each in rows
+    ]
     totals = await usage.totals(first_day="2025-10-09", last_day="2025-10-09", client="cl_1")
     assert totals.requests == ROWS // 4
 

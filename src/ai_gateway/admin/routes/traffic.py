@@ -6,16 +6,16 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import Query
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from ai_gateway.admin.identity import Role
 from ai_gateway.admin.listing import decode_cursor, encode_cursor
 from ai_gateway.admin.problems import invalid, not_found
-from ai_gateway.admin.reports import Range, csv_chunks, read_groups, series_of
+from ai_gateway.admin.reports import Range, csv_with_head, read_groups, series_of
 from ai_gateway.admin.routing import AppServices, Routes
 from ai_gateway.admin.schemas.base import Instant, Page
 from ai_gateway.admin.schemas.traffic import Overview, RequestDetail, RequestSummary, Series, Usage
-from ai_gateway.admin.views import request_detail, request_summary, totals, usage_row
+from ai_gateway.admin.views import request_detail, request_summary, totals
 from ai_gateway.store.admin_protocols import RequestFilter
 
 __all__ = ["routes"]
@@ -111,7 +111,7 @@ async def get_request(request_id: str, services: AppServices) -> RequestDetail:
     return request_detail(row)
 
 
-@routes.get("/usage", role=Role.VIEWER)
+@routes.get("/usage", role=Role.VIEWER, response_model=Usage)
 async def usage(
     services: AppServices,
     from_: Annotated[str | None, Query(alias="from", pattern=r"^\d{4}-\d{2}-\d{2}$")] = None,
@@ -119,26 +119,27 @@ async def usage(
     client: Annotated[str | None, Query(max_length=500, description="a client's id")] = None,
     model: Text = None,
     group: Annotated[str, Query(max_length=50, description="any of day,client,model")] = "day,client,model",
-) -> Usage:
+) -> Response:
     """Report usage by day, client and model. Days are those of limits.timezone, both ends included."""
     first, last = _days(from_, to)
     groups = read_groups(group)
-    rows = await services.usage.report(
+    report = await services.usage.report(
         first_day=first,
         last_day=last,
         client=client or None,
         model=model or None,
         groups=groups,
-        limit=MAX_REPORT_ROWS + 1,
+        limit=MAX_REPORT_ROWS,
     )
     sums = await services.usage.totals(
         first_day=first or "0000", last_day=last or "9999", client=client or None, model=model or None
     )
-    return Usage(
-        rows=[usage_row(row) for row in rows[:MAX_REPORT_ROWS]],
-        totals=totals(sums),
-        truncated=len(rows) > MAX_REPORT_ROWS,
+    body = b'{"rows":%b,"totals":%b,"truncated":%b}' % (
+        report.rows_json,
+        totals(sums).model_dump_json().encode(),
+        b"true" if report.truncated else b"false",
     )
+    return Response(body, media_type="application/json")
 
 
 def _days(first: str | None, last: str | None) -> tuple[str | None, str | None]:
@@ -168,8 +169,6 @@ async def usage_csv(
 ) -> StreamingResponse:
     """Export usage by day, client and model as CSV."""
     first, last = _days(from_, to)
-    rows = services.usage.stream_report(
-        first_day=first, last_day=last, client=client or None, model=model or None
-    )
+    lines = services.usage.export(first_day=first, last_day=last, client=client or None, model=model or None)
     headers = {"content-disposition": 'attachment; filename="usage.csv"'}
-    return StreamingResponse(csv_chunks(rows), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(csv_with_head(lines), media_type="text/csv; charset=utf-8", headers=headers)
