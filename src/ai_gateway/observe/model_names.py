@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Iterable
 
 __all__ = ["MAX_LEARNED", "MAX_MODELS", "NONE", "OTHER", "ModelNames"]
 
@@ -41,7 +41,7 @@ class ModelNames:
             return model
         return OTHER
 
-    def keep(self, clients: Container[str]) -> None:
+    def forget(self, clients: Iterable[str]) -> None:
         """Forget the names of clients that are deleted."""
-        for client_id in [each for each in self._known if each and each not in clients]:
-            del self._known[client_id]
+        for client_id in clients:
+            self._known.pop(client_id, None)

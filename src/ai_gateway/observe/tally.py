@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -93,6 +93,8 @@ class Tally:
         self._tools = ToolNames()
         self._lock = threading.Lock()
         self._sums = Sums()
+        self._met: set[str] = set()
+        """Clients that have been there: of another one, rows may come before it is known here."""
 
     def add(self, records: Sequence[RequestRecord]) -> None:
         """Count finished requests."""
@@ -102,18 +104,22 @@ class Tally:
                 if record.tool_log is not None:
                     self._add_runs(runs_of(record.tool_log))
 
-    def sums(self, clients: Container[str]) -> Sums:
-        """A copy of what was counted so far, of these clients and of none; that of others is forgotten."""
+    def sums(self, clients: Collection[str]) -> Sums:
+        """A copy of what was counted so far, of these clients and of none; that of deleted ones is
+        forgotten."""
         with self._lock:
             own = self._sums
-            self._names.keep(clients)
-            _forget(own.requests, clients)
-            _forget(own.used, clients)
-            _forget(own.upstream_errors, clients)
+            self._met.update(clients)
+            deleted = self._met.difference(clients)
+            if deleted:
+                self._names.forget(deleted)
+                _forget(own.requests, deleted)
+                _forget(own.used, deleted)
+                _forget(own.upstream_errors, deleted)
             return Sums(
-                requests=own.requests.copy(),
-                used={key: msgspec.structs.replace(used) for key, used in own.used.items()},
-                upstream_errors=own.upstream_errors.copy(),
+                requests=defaultdict(int, _of(own.requests, clients)),
+                used={key: msgspec.structs.replace(used) for key, used in _of(own.used, clients)},
+                upstream_errors=defaultdict(int, _of(own.upstream_errors, clients)),
                 upstream={name: histogram.copy() for name, histogram in own.upstream.items()},
                 tool_calls=own.tool_calls.copy(),
                 tools={name: histogram.copy() for name, histogram in own.tools.items()},
@@ -193,8 +199,13 @@ def provider_failed(attempt: Attempt, record: RequestRecord) -> bool:
     return not 400 <= status < 500 or status in _ITS_FAULT
 
 
-def _forget(keyed: dict[K, V], clients: Container[str]) -> None:
-    for key in [key for key in keyed if key[0] and key[0] not in clients]:
+def _of(keyed: dict[K, V], clients: Collection[object]) -> Iterator[tuple[K, V]]:
+    """What is counted of these clients, and of none."""
+    return ((key, value) for key, value in keyed.items() if not key[0] or key[0] in clients)
+
+
+def _forget(keyed: dict[K, V], clients: Collection[object]) -> None:
+    for key in [key for key in keyed if key[0] in clients]:
         del keyed[key]
 
 

@@ -235,11 +235,20 @@ def test_a_client_that_is_deleted_goes_away_and_a_new_name_takes_its_counts_alon
     assert later["ai_gateway_request_duration_seconds_count"] == {(): 2}  # what has no label stays
 
 
+def test_rows_of_a_client_that_is_not_known_yet_are_counted_once_it_is() -> None:
+    """Another process of the gateway may have seen it first."""
+    found = tally(row(client_id="c9", model_served="m", input_tokens=2))
+    assert "ai_gateway_requests_total" not in scraped(found)
+    later = scraped(found, readings({"c1": "old", "c9": "new"}))
+    assert later["ai_gateway_requests_total"] == {("new", "other", "200"): 1}
+    assert later["ai_gateway_input_tokens_total"] == {("new", "other"): 2}
+
+
 def test_names_are_escaped() -> None:
     found = tally(row(client_id="c2", model_served="m", status=200))
     assert found.sums({}).requests == {}
     found.add([row(client_id="c2", model_served="m")])
-    assert scraped(found)["ai_gateway_requests_total"] == {('a "b"\\c', "m", "200"): 1}
+    assert scraped(found)["ai_gateway_requests_total"] == {('a "b"\\c', "m", "200"): 2}
 
 
 def test_the_gateway_itself() -> None:
