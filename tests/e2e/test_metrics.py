@@ -67,6 +67,7 @@ class Load:
         self.app = gateway.create_client(name="app", **shared)
         self.careful = gateway.create_client(name="careful", fallback_models="gpt-4o", **shared)
         self.limited = gateway.create_client(name="limited", rate_limit_minute=2, **shared)
+        self.handy = gateway.create_client(name="handy", backend="echo", tool_mode="gateway")
 
     def ask(
         self, client: ClientInfo | None, model: str, *, stream: bool = False, leave: bool = False
@@ -92,6 +93,7 @@ class Load:
         self.ask(self.app, "breaks", stream=True)
         self.ask(self.careful, "down")
         self.ask(self.limited, "gpt-4o")
+        self.ask(self.handy, "echo", stream=True)  # the gateway runs a tool for it
         self.ask(None, "gpt-4o")
 
     @contextmanager
@@ -175,7 +177,9 @@ def test_totals_equal_the_databases(load: Load) -> None:
     assert refused >= 1
     assert found["ai_gateway_request_duration_seconds_count"][()] == len(rows)
     calls = sum(row["attempts"] for row in rows)
-    assert found["ai_gateway_upstream_duration_seconds_count"]["openai",] == calls
+    assert sum(found["ai_gateway_upstream_duration_seconds_count"].values()) == calls
+    runs = [run for row in rows for run in json.loads(row["tool_log"] or "[]")]
+    assert sum(found["ai_gateway_tool_calls_total"].values()) == len(runs) > 0
     failures = Counter(attempt["error"] for row in rows for attempt in attempts(row) if attempt.get("error"))
     assert failures["client_closed"] == 4
     expected = sum(failures.values()) - failures["client_closed"] - failures["invalid_request_error"]

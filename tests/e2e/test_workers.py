@@ -171,7 +171,7 @@ def test_metrics_are_those_of_all_processes(gateway: GatewayProcess) -> None:
         rows = {row["status"]: row["n"] for row in gateway.query(by_status, client.id)}
         counted = metric(gateway, "ai_gateway_requests_total", client=client.name)
         # The probes by which the client was waited for are rows, too.
-        return rows.get(200, 0) + rows.get(429, 0) == len(found) and sum(rows.values()) == counted
+        return rows.get(200, 0) + rows.get(429, 0) == len(found) and bool(sum(rows.values()) == counted)
 
     wait_until(told, what="the metrics telling what the database has")
     tokens = gateway.query("SELECT sum(output_tokens) AS n FROM requests WHERE client_id = ?", client.id)
