@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ai_gateway.background import paused
+from ai_gateway.core.client import Client
 from ai_gateway.gate import Admission
 from ai_gateway.ingress.health import Health
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.interface import Accounts
 from ai_gateway.policy.prices import Prices
 from ai_gateway.policy.snapshot import Snapshot
+from ai_gateway.providers import Upstream
 from ai_gateway.store.protocols import ServingStore, StoreError
 
 __all__ = ["Accounting", "Control"]
@@ -40,6 +42,27 @@ class Accounting(Protocol):
     def flush(self, timeout_s: float) -> bool:
         """Wait until every row is in the database; False at the timeout."""
         ...
+
+
+class _View(NamedTuple):
+    """What a refresh brings."""
+
+    snapshot: Snapshot
+    ids: frozenset[str]
+    last_seen: dict[str, datetime]
+    upstreams: Collection[Upstream]
+    """One for each of its places."""
+
+    @classmethod
+    def of(cls, clients: Sequence[Client], version: int, before: Snapshot) -> _View:
+        snapshot = Snapshot.of(clients, version, before)
+        upstreams = (client.upstream for client in snapshot.clients.values() if client.upstream)
+        return cls(
+            snapshot,
+            frozenset(snapshot.clients),
+            {client.id: client.last_seen for client in clients if client.last_seen},
+            {(each.provider_name, each.base): each for each in upstreams}.values(),
+        )
 
 
 class Control:
@@ -69,13 +92,15 @@ class Control:
     async def refresh(self) -> None:
         """Swap in a new snapshot where something has changed. Raises: StoreError."""
         version = await self._store.version()
-        if version != self._pipeline.snapshot.version:
+        before = self._pipeline.snapshot
+        if version != before.version:
             clients = await self._store.list_clients()
-            snapshot = Snapshot.of(clients, version)
-            self._pipeline.snapshot = snapshot
-            self._last_seen = {client.id: client.last_seen for client in clients if client.last_seen}
-            self._limiter.keep(frozenset(snapshot.clients))
-            self._prices.prepare(each.upstream for each in snapshot.clients.values() if each.upstream)
+            # In a thread: of 10,000 clients, even what is as it was takes some 40 ms to go through.
+            seen = await asyncio.to_thread(_View.of, clients, version, before)
+            self._pipeline.snapshot = seen.snapshot
+            self._last_seen = seen.last_seen
+            self._limiter.keep(seen.ids)
+            self._prices.prepare(seen.upstreams)
         self._health.database_fault = None
 
     async def take_over(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -32,6 +33,29 @@ async def test_clients_with_their_keys(store: ClientStore, serving: SqliteServin
     await store.rotate_key(other.id, now=NOW - timedelta(days=1))
     assert await serving.version() == await store.version()
     assert await serving.list_clients() == await store.list_clients()
+
+
+async def test_a_change_of_one_client_leaves_the_others_as_they_are(
+    store: ClientStore, serving: SqliteServing, accounting: AccountingStore
+) -> None:
+    """Each change is seen, and what has not changed is neither opened nor checked again."""
+    client, _ = await store.create_client(FULL, now=NOW)
+    other, _ = await store.create_client(ClientSettings(name="other", backend="echo"), now=NOW)
+    (same,) = [each for each in await serving.list_clients() if each.id == other.id]
+    secret = FULL.model_copy(update={"backend_api_key": Secret("sk-another")})
+    changes: list[Callable[[], Awaitable[object]]] = [
+        lambda: store.update_client(client.id, secret, now=NOW),
+        lambda: store.set_models(client.id, ["fresh"]),
+        lambda: store.rotate_key(client.id, now=NOW),
+        lambda: asyncio.to_thread(accounting.write, [row(client_id=client.id)]),
+        lambda: store.delete_client(client.id),
+    ]
+    for change in changes:
+        before = await serving.list_clients()
+        await change()
+        found = await serving.list_clients()
+        assert found == await store.list_clients() != before
+        assert any(each is same for each in found)
 
 
 async def test_models_that_were_fetched(store: ClientStore, serving: SqliteServing) -> None:

@@ -105,11 +105,16 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     """By id."""
 
     @classmethod
-    def of(cls, clients: Iterable[Client], version: int) -> Snapshot:
+    def of(cls, clients: Iterable[Client], version: int, before: Snapshot | None = None) -> Snapshot:
+        """`before`: what is compiled for settings that are the same objects is taken from it."""
+        compiled = {} if before is None else before.clients
         grants: dict[bytes, KeyGrant] = {}
         policies: dict[str, ClientPolicy] = {}
         for client in clients:
-            policy = policies[client.id] = ClientPolicy.of(client)
+            policy = compiled.get(client.id)
+            if policy is None or policy.settings is not client.settings:
+                policy = ClientPolicy.of(client)
+            policies[client.id] = policy
             for key in client.keys:
                 grants[key.key_hash] = KeyGrant(policy, key.tail, _seconds(key.expires_at))
         return cls(grants, version, policies)

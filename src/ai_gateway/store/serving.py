@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from ai_gateway.core.client import Client
 from ai_gateway.store import sqlite
-from ai_gateway.store.client_rows import clients_of, server_of
+from ai_gateway.store.client_rows import KnownClients, server_of
 from ai_gateway.store.crypto import SecretBox
 from ai_gateway.store.protocols import ClientStore, SpentRow
 from ai_gateway.store.tool_protocols import StoredServer, Switches
@@ -28,7 +28,7 @@ _CLIENTS = """
 SELECT c.*, k.key_hash, k.tail, k.created_at AS key_created_at, k.expires_at AS key_expires_at
 FROM clients c
 LEFT JOIN client_keys k ON k.client_id = c.id AND (k.expires_at IS NULL OR k.expires_at > ?)
-ORDER BY k.created_at, k.key_hash
+ORDER BY c.name, k.created_at, k.key_hash
 """
 _SPENT = """
 SELECT client_id, day, sum(admitted_requests) AS requests, sum(input_tokens) AS input_tokens,
@@ -50,6 +50,7 @@ class SqliteServing:
     def __init__(self, path: Path, box: SecretBox) -> None:
         self._path = path
         self._box = box
+        self._known = KnownClients(box)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="serving-store")
         self._connection: sqlite3.Connection | None = None
         self._changing: ClientStore | None = None
@@ -64,8 +65,11 @@ class SqliteServing:
         return int((await self._rows("SELECT version FROM changes"))[0][0])
 
     async def list_clients(self) -> Sequence[Client]:
-        rows = await self._rows(_CLIENTS, round(time.time() * 1000))
-        return clients_of(map(dict, rows), self._box)
+        """Of which those that have not changed are the objects of the last time."""
+        return await self._call(self._clients)
+
+    def _clients(self) -> list[Client]:
+        return self._known.of(map(dict, self._fetch(_CLIENTS, [round(time.time() * 1000)])))
 
     async def spent(self, *, since_day: str) -> Sequence[SpentRow]:
         return [SpentRow(**row) for row in await self._rows(_SPENT, since_day)]
