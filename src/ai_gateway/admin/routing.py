@@ -23,13 +23,13 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 RawHandler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     found = request.app.state.services
     assert isinstance(found, Services)
     return found
 
 
-def _identity(request: Request) -> Identity:
+async def _identity(request: Request) -> Identity:
     found = request.scope[IDENTITY]
     assert isinstance(found, Identity)
     return found
