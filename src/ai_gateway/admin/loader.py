@@ -54,10 +54,13 @@ class Loader:
 
     async def load(self) -> Backend:
         """Raises: StoreError."""
-        opened = await asyncio.to_thread(_opener)
-        backend = await opened(self._parts, self._closing.append)
-        gc.freeze()  # what it is made of stays: a full collection would hold the interpreter for some 50 ms
-        return backend
+        gc.disable()  # what is loaded stays: to look through it again and again holds the interpreter
+        try:
+            opened = await asyncio.to_thread(_opener)
+            return await opened(self._parts, self._closing.append)
+        finally:
+            gc.freeze()  # nor is it looked through later, some 50 ms each time
+            gc.enable()
 
     async def close(self) -> None:
         for close in self._closing:
