@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite as dialect
 
 from ai_gateway.store import sqlite
 from ai_gateway.store.protocols import StoreError
-from ai_gateway.store.reads import LENGTH_BYTES, Ask, Told, framed
+from ai_gateway.store.reads import LENGTH_BYTES, Ask, Told, framed, give_way
 
 __all__ = ["Reader", "Reads", "asked", "checked"]
 
@@ -127,6 +127,9 @@ class _Child:
         process = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, stdin=PIPE, stdout=PIPE, env=_environment(), limit=_BUFFER_BYTES
         )
+        if gives_way:
+            with contextlib.suppress(ProcessLookupError):  # as its own threads will: its start takes 0.1 s
+                give_way(process.pid)
         return cls(process, gives_way=gives_way)
 
     async def ask(self, ask: Ask) -> Told | None:

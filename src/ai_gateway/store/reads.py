@@ -20,7 +20,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-__all__ = ["LENGTH_BYTES", "Ask", "Told", "Value", "answer", "framed"]
+__all__ = ["LENGTH_BYTES", "Ask", "Told", "Value", "answer", "framed", "give_way"]
 
 LENGTH_BYTES = 4
 THREADS = 3
@@ -136,14 +136,14 @@ class _Answerer:
         return connection
 
 
-def _give_way() -> None:
-    """Take what processor time nobody else wants."""
+def give_way(pid: int = 0) -> None:
+    """Let a process (0: this one) take what processor time nobody else wants. Raises: OSError."""
     if sys.platform == "linux":
         # Whatever wakes up is run at once instead of this; the nicest of ordinary processes is not left
         # before its slice ends, some milliseconds (sched(7)).
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
     elif sys.platform != "win32":
-        os.nice(19)
+        os.setpriority(os.PRIO_PROCESS, pid, 19)
 
 
 def main() -> None:
@@ -152,7 +152,7 @@ def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):  # sent to a whole group: the gateway decides
         signal.signal(name, signal.SIG_IGN)
     if way == "last":
-        _give_way()
+        give_way()
     answerer = _Answerer(uri, int(cache_kib), sys.stdout.buffer)
     answerer.start()
     decoder = msgspec.msgpack.Decoder(Ask)
