@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 
-__all__ = ["loop_factory", "prepare"]
+__all__ = ["finish_undisturbed", "loop_factory", "prepare"]
 
 
 def prepare() -> None:
@@ -24,6 +25,12 @@ def _raise_descriptor_limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # a system may refuse even its own hard limit
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def finish_undisturbed() -> None:
+    """The server has ended as it was told: being told again must not end what is still to be stored. A
+    service manager tells every process, and so does the supervisor."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def loop_factory() -> type[asyncio.AbstractEventLoop] | None:
