@@ -67,9 +67,7 @@ class SharedAccount:
         self.local = Account(calendar, wall_s)
         self._windows = tuple(
             SharedWindow(seconds, times, counts)
-            for seconds, times, counts in zip(
-                (MINUTE_S, HOUR_S, DAY_S), record.times, record.counts, strict=True
-            )
+            for seconds, (times, counts) in zip((MINUTE_S, HOUR_S, DAY_S), record.windows(), strict=True)
         )
         self.local.windows = self._windows  # type: ignore[assignment]  # three of them
         self._month = _number(self.local.day.month)
@@ -161,14 +159,14 @@ class SharedAccount:
     def refused(self, reason: int) -> None:
         """Count a refusal, by its place in `REASONS`."""
         with contextlib.suppress(Gone), self.hold():
-            self.record.reasons[reason] += 1
+            self.record.refuse(reason)
 
-    def release(self, slots: Iterable[int], alive: Iterable[int]) -> None:
+    def release(self, slots: Iterable[int], others: Iterable[int]) -> None:
         """What dead processes hold is free again, and what one of them left half done is made whole."""
         with self.hold() as local:
             for slot in slots:
                 self.record.write_row(slot, (0.0, 0, 0, 0, 0, 0.0, 0.0))
-            rows = [self.record.row(slot) for slot in alive]
+            rows = [self.record.row(slot) for slot in others]
             today = [row for row in rows if row[0] == local.day.start_s]
             local.in_flight = sum(row[2] for row in rows)
             local.today.held_input = sum(row[3] for row in today)

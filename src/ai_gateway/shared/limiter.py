@@ -8,7 +8,7 @@ from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.interface import Spent
 from ai_gateway.shared.accounts import SharedAccount
 from ai_gateway.shared.records import REASONS, Records
-from ai_gateway.shared.region import Column, Region, SlotState
+from ai_gateway.shared.region import Column, Region
 
 __all__ = ["SharedLimiter"]
 
@@ -59,7 +59,7 @@ class SharedLimiter:
         return {
             (record.client_id, reason): count
             for record in self._records.all()
-            for reason, count in zip(REASONS, record.reasons, strict=True)
+            for reason, count in zip(REASONS, record.refusals, strict=True)
             if count
         }
 
@@ -78,10 +78,11 @@ class SharedLimiter:
     def release(self, slots: Iterable[int], wall_s: float) -> Iterator[None]:
         """Free what dead processes hold; yields now and then, so that others get their turn."""
         dead = list(slots)
-        alive = self._region.slots_in(SlotState.STARTING, SlotState.SERVING)
+        # All others, whatever they are now: one that starts meanwhile has a say, and a free one has nothing.
+        others = [slot for slot in range(self._region.slots) if slot not in dead]
         for number, record in enumerate(self._records.all()):
             if any(record.row(slot)[2] for slot in dead) or self._was_changing(record.index, dead):
-                self.account(record.client_id, wall_s).release(dead, alive)
+                self.account(record.client_id, wall_s).release(dead, others)
             if number % 100 == 0:
                 yield
 

@@ -39,8 +39,10 @@ REASONS = (
 ID_BYTES = 64
 SUMS_AT = ID_BYTES
 WINDOWS_AT = SUMS_AT + SUMS.size
+_NUMBER = struct.Struct("<q")
+_REFUSALS = struct.Struct(f"<{len(REASONS)}q")
 _REASONS_AT = WINDOWS_AT + WINDOWS.size
-_ROWS_AT = _REASONS_AT + 8 * len(REASONS)
+_ROWS_AT = _REASONS_AT + _REFUSALS.size
 _ENTRY_BYTES = 3 * 16
 """The three windows' entries of the same number stand together: a client that asks seldom needs one page."""
 
@@ -48,17 +50,23 @@ _ENTRY_BYTES = 3 * 16
 class Record:
     """One client's place."""
 
-    __slots__ = ("_entries_at", "_generation", "counts", "index", "memory", "reasons", "times")
+    __slots__ = ("_slots", "index", "memory")
 
     def __init__(self, memory: memoryview[int], index: int, slots: int) -> None:
+        # No more than this: every process has one of these for every client.
         self.index = index
         self.memory = memory
-        self._generation = memory[SUMS_AT : SUMS_AT + 8].cast("q")
-        self.reasons = memory[_REASONS_AT:_ROWS_AT].cast("q")
-        self._entries_at = _ROWS_AT + slots * ROW.size
-        entries = memory[self._entries_at : self._entries_at + MAX_ENTRIES * _ENTRY_BYTES].cast("d")
-        self.times = [entries[2 * window :: 6] for window in range(3)]
-        self.counts = [entries[2 * window + 1 :: 6] for window in range(3)]
+        self._slots = slots
+
+    def windows(self) -> list[tuple[memoryview[float], memoryview[float]]]:
+        """Times and counts of the entries of each window."""
+        start = self._entries_at
+        entries = self.memory[start : start + MAX_ENTRIES * _ENTRY_BYTES].cast("d")
+        return [(entries[2 * window :: 6], entries[2 * window + 1 :: 6]) for window in range(3)]
+
+    @property
+    def _entries_at(self) -> int:
+        return _ROWS_AT + self._slots * ROW.size
 
     @property
     def client_id(self) -> str:
@@ -68,7 +76,18 @@ class Record:
     @property
     def generation(self) -> int:
         """Another one: the record has been given to somebody else."""
-        return self._generation[0]
+        generation: int = _NUMBER.unpack_from(self.memory, SUMS_AT)[0]
+        return generation
+
+    @property
+    def refusals(self) -> tuple[int, ...]:
+        """How many there were for each of `REASONS`."""
+        return _REFUSALS.unpack_from(self.memory, _REASONS_AT)
+
+    def refuse(self, reason: int) -> None:
+        """Count one, by its place in `REASONS`; the account's lock is held."""
+        at = _REASONS_AT + reason * _NUMBER.size
+        _NUMBER.pack_into(self.memory, at, _NUMBER.unpack_from(self.memory, at)[0] + 1)
 
     def row(self, slot: int) -> tuple[float, int, int, int, int, float, float]:
         """What a process has reserved, as `ROW`."""
@@ -83,8 +102,9 @@ class Record:
     def give(self, client_id: str) -> None:
         """To a client, or with an empty id to nobody: with all numbers 0, and a generation of its own."""
         following = self.generation + 1
-        self.memory[SUMS_AT : self._entries_at] = bytes(self._entries_at - SUMS_AT)
-        self._generation[0] = following
+        end = self._entries_at
+        self.memory[SUMS_AT:end] = bytes(end - SUMS_AT)
+        _NUMBER.pack_into(self.memory, SUMS_AT, following)
         self.memory[:ID_BYTES] = client_id.encode().ljust(ID_BYTES, b"\0")
 
 
@@ -97,6 +117,8 @@ class Records:
         page = mmap.ALLOCATIONGRANULARITY
         self._size = size + -size % page
         self._chunks: list[memoryview[int]] = []
+        self._records: list[Record] = []
+        """By their index."""
         self._known: dict[str, Record] = {}
         self._seen = self._given_again = 0
 
@@ -164,7 +186,12 @@ class Records:
         return record
 
     def _at(self, index: int) -> Record:
-        chunk, place = divmod(index, PER_CHUNK)
+        chunk = index // PER_CHUNK
         while chunk >= len(self._chunks):
             self._chunks.append(self._region.chunk(len(self._chunks), PER_CHUNK * self._size))
-        return Record(self._chunks[chunk][place * self._size :][: self._size], index, self._region.slots)
+        for following in range(len(self._records), index + 1):
+            chunk, place = divmod(following, PER_CHUNK)
+            start = place * self._size
+            memory = self._chunks[chunk][start : start + self._size]
+            self._records.append(Record(memory, following, self._region.slots))
+        return self._records[index]
