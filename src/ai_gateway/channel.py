@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import array
+import asyncio
+import os
 import socket
+import sys
 from collections.abc import Callable
 
 import msgspec
@@ -11,7 +14,7 @@ import msgspec
 from ai_gateway.ingress.handing import Handed
 from ai_gateway.policy.circuit import CircuitState
 
-__all__ = ["Channel", "CircuitReport", "Receiver"]
+__all__ = ["Channel", "CircuitReport", "Receiver", "channel_ends"]
 
 MAX_MESSAGE_BYTES = 60_000
 MAX_CIRCUITS = 100
@@ -22,11 +25,19 @@ MESSAGES_AT_ONCE = 32
 class CircuitReport(msgspec.Struct, frozen=True, kw_only=True, tag="circuits"):
     """The circuits of one process."""
 
-    slot: int
+    pid: int
     circuits: list[CircuitState]
 
 
 _decoder = msgspec.json.Decoder(Handed | CircuitReport)
+
+
+def channel_ends() -> tuple[socket.socket, socket.socket]:
+    """The control process' end, and the one that all workers share. Raises: OSError."""
+    # Linux lets ten datagrams wait, but packets by their bytes: some hundreds. macOS has datagrams alone.
+    kind = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
+    first, second = socket.socketpair(socket.AF_UNIX, kind)
+    return first, second
 
 
 class Channel:
@@ -41,9 +52,10 @@ class Channel:
         rights = array.array("i", [end.fileno()])
         self._end.sendmsg([msgspec.json.encode(handed)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
 
-    def report(self, slot: int, circuits: list[CircuitState]) -> None:
-        """Raises: OSError."""
-        self._end.send(msgspec.json.encode(CircuitReport(slot=slot, circuits=circuits[:MAX_CIRCUITS])))
+    def report(self, circuits: list[CircuitState]) -> None:
+        """Of this process. Raises: OSError."""
+        report = CircuitReport(pid=os.getpid(), circuits=circuits[:MAX_CIRCUITS])
+        self._end.send(msgspec.json.encode(report))
 
 
 class Receiver:
@@ -69,6 +81,9 @@ class Receiver:
             try:
                 data, descriptors, _, _ = socket.recv_fds(self._end, MAX_MESSAGE_BYTES, 1)
             except (BlockingIOError, InterruptedError):
+                return
+            if not data:  # nobody is left who could say anything
+                asyncio.get_running_loop().remove_reader(self._end)
                 return
             message = _decoder.decode(data)
             if isinstance(message, CircuitReport):

@@ -36,6 +36,7 @@ from ai_gateway.observe.metrics import Process
 from ai_gateway.observe.startup import introduce
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.circuit import CircuitState
+from ai_gateway.process import finish_undisturbed
 from ai_gateway.shared.limiter import SharedLimiter
 from ai_gateway.shared.region import Column, Mark, Region, SlotState
 from ai_gateway.store.shared_spool import CollectingSpool
@@ -43,7 +44,7 @@ from ai_gateway.store.writer import Writer
 from ai_gateway.supervisor import Start
 from ai_gateway.together import Common
 
-__all__ = ["control"]
+__all__ = ["Sweeper", "Whole", "control"]
 
 START_POLL_S = 0.02
 SWEEP_S = 0.1
@@ -86,7 +87,7 @@ async def control(common: Common, start: Start) -> None:
             await data.control.refresh()
         else:
             await data.control.take_over()
-        whole = _Whole(common, data)
+        whole = Whole(common, data)
         office = await open_office(data, stack, ledger, whole, common.config_path)
         certificates = certificates_of(settings.server.https)
         tend(
@@ -104,7 +105,7 @@ async def control(common: Common, start: Start) -> None:
 
 
 async def _serve_handed(
-    common: Common, slot: int, data: DataPath, api: Api, whole: _Whole, certificates: Certificates | None
+    common: Common, slot: int, data: DataPath, api: Api, whole: Whole, certificates: Certificates | None
 ) -> None:
     """Serve connections that workers hand over, until a signal says stop."""
     loop, region = asyncio.get_running_loop(), common.region
@@ -132,6 +133,7 @@ async def _serve_handed(
     try:
         await server.serve(sockets=[])
     finally:
+        finish_undisturbed()
         loop.remove_reader(receiver.fileno())
         common.ends[0].close()
 
@@ -166,8 +168,9 @@ class Sweeper:
         while not await paused(stop, SWEEP_S):
             self._region.marks[Mark.ACCOUNTING_FAULT] = int(self._writer.fault is not None)
             dead = self._region.slots_in(SlotState.DEAD)
+            if newly := [slot for slot in dead if slot not in self._released]:
+                await self._release(newly)
             if dead:
-                await self._release([slot for slot in dead if slot not in self._released])
                 self._free(dead)
 
     async def _release(self, slots: list[int]) -> None:
@@ -189,12 +192,12 @@ class Sweeper:
         for slot in slots:
             if slot not in left:
                 region.marks[Mark.GONE_DROPPED] += region.column(Column.DROPPED)[slot]
-                for column in Column:
-                    region.column(column)[slot] = 0
                 self._released.discard(slot)
+                for column in reversed(Column):  # its state comes last: then it may be taken at once
+                    region.column(column)[slot] = 0
 
 
-class _Whole:
+class Whole:
     """All processes of the gateway together, as the control process sees them."""
 
     def __init__(self, common: Common, data: DataPath) -> None:
@@ -203,16 +206,18 @@ class _Whole:
         self._data = data
         self._started_s = time.time()
         self._cpu_s = 0.0
-        self.reports: dict[int, CircuitReport] = {}
+        self._reports: dict[int, CircuitReport] = {}
+        """By process id."""
 
     def circuits(self, now_s: float) -> Sequence[CircuitState]:
         """Each process has its own."""
-        serving = self._region.slots_in(SlotState.SERVING)
-        others = (self.reports[slot].circuits for slot in serving if slot in self.reports)
-        return [*self._data.upkeep.circuits(now_s), *(state for circuits in others for state in circuits)]
+        alive = set(self._region.column(Column.PID))
+        self._reports = {pid: report for pid, report in self._reports.items() if pid in alive}
+        others = (state for report in self._reports.values() for state in report.circuits)
+        return [*self._data.upkeep.circuits(now_s), *others]
 
     def note_circuits(self, report: CircuitReport) -> None:
-        self.reports[report.slot] = report
+        self._reports[report.pid] = report
 
     def dropped(self) -> int:
         return sum(self._region.column(Column.DROPPED)) + self._region.marks[Mark.GONE_DROPPED]

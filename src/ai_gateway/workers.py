@@ -13,7 +13,6 @@ import gc
 import logging
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -22,14 +21,14 @@ from pathlib import Path
 
 from ai_gateway.assembly import DataPath, Office, api_of, open_data_path, tend
 from ai_gateway.background import paused
-from ai_gateway.channel import Channel
+from ai_gateway.channel import Channel, channel_ends
 from ai_gateway.config import ConfigError, Settings
 from ai_gateway.controlling import control
 from ai_gateway.ingress.api import HeaderList, Page
 from ai_gateway.ingress.handing import HandingProtocol, refuse_control
 from ai_gateway.ingress.listening import bind, certificates_of, listen
 from ai_gateway.policy.calendar import Calendar
-from ai_gateway.process import loop_factory
+from ai_gateway.process import finish_undisturbed, loop_factory
 from ai_gateway.shared.limiter import SharedLimiter
 from ai_gateway.shared.region import Column, Mark, Region, SlotState
 from ai_gateway.store.protocols import StoreError
@@ -52,7 +51,7 @@ def serve_together(settings: Settings, config_path: Path, *, as_json: bool) -> i
     bound = bind(settings.server, times=settings.server.workers)
     if not bound:
         return 1
-    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ends = channel_ends()
     common = Common(
         settings=settings,
         config_path=config_path,
@@ -60,7 +59,7 @@ def serve_together(settings: Settings, config_path: Path, *, as_json: bool) -> i
         region=Region(2 * settings.server.workers + SPARE_SLOTS, folder=settings.database.path.parent),
         token=new_token(),
         bound=bound,
-        ends=(ends[0], ends[1]),
+        ends=ends,
     )
 
     def without_control() -> None:
@@ -150,7 +149,7 @@ async def _work(number: int, common: Common, start: Start) -> None:
         await data.control.refresh()
         channel = HandingProtocol.channel = Channel(common.ends[1])
         certificates = certificates_of(settings.server.https)
-        tend(data, stack, certificates, partial(_report_circuits, data, channel, slot))
+        tend(data, stack, certificates, partial(_report_circuits, data, channel))
         api = api_of(data, Office(admin=refuse_control, metrics=_no_metrics))
 
         def started() -> None:
@@ -161,18 +160,19 @@ async def _work(number: int, common: Common, start: Start) -> None:
         await listen(
             settings.server, api, data.health, started, certificates, common.bound[number], HandingProtocol
         )
+        finish_undisturbed()
 
 
 async def _no_metrics(headers: HeaderList) -> Page:
     return _UNAVAILABLE
 
 
-async def _report_circuits(data: DataPath, channel: Channel, slot: int, stop: asyncio.Event) -> None:
+async def _report_circuits(data: DataPath, channel: Channel, stop: asyncio.Event) -> None:
     """Tell the control process of this process' circuits, while there are any."""
     told = False
     while not await paused(stop, REPORT_S):
         circuits = list(data.upkeep.circuits(time.monotonic()))
         if circuits or told:
             with contextlib.suppress(OSError):  # the next round tells it
-                channel.report(slot, circuits)
+                channel.report(circuits)
                 told = bool(circuits)

@@ -301,7 +301,7 @@ async def _serve(parts: list[bytes]) -> None:
     faults: list[object] = []
     loop.set_exception_handler(lambda _, context: faults.append(context))
     logging.getLogger("uvicorn.error").filters[:] = [_Tracebacks(faults)]
-    protocol = GatewayProtocol(config=_server_config(), server_state=state, app_state={}, _loop=loop)
+    protocol = GatewayProtocol(config=server_config(), server_state=state, app_state={}, _loop=loop)
     protocol.connection_made(wire)
     for part in parts:
         if not wire.closed:
@@ -361,7 +361,7 @@ class _Tracebacks:
 
 
 @cache
-def _server_config() -> uvicorn.Config:
+def server_config() -> uvicorn.Config:
     made = uvicorn.Config(
         Redirect(443),
         interface="asgi3",

@@ -31,7 +31,12 @@ MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 """Of a body that comes after its answer: a caller may finish sending, but not send for ever."""
 REFUSAL_LINGER_S = 1.0
 
-_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+_REASONS = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}
 
 
 class RequestTimeout(GatewayError):
@@ -358,6 +363,8 @@ class GatewayProtocol(asyncio.Protocol):
         head = [f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Bad Request')}\r\n".encode()]
         head.append(self.own_lines())
         head += [name + b": " + value + b"\r\n" for name, value in SECURITY_HEADERS]
+        if error.retry_after_s is not None:
+            head.append(b"retry-after: %d\r\n" % error.retry_after_s)
         head.append(b"content-type: application/json\r\nconnection: close\r\n")
         head.append(b"content-length: %d\r\n\r\n" % len(body))
         self.transport.write(b"".join(head) + body)

@@ -112,23 +112,30 @@ class HandingProtocol(GatewayProtocol):
             self._is_inside = self._is_aligned = False
 
     def _hand_over(self) -> None:
-        is_tls = bool(self.transport.get_extra_info("sslcontext"))
-        ours, theirs = socket.socketpair()
+        self._hands = False
         try:
-            self.channel.hand(Handed(peer=self.peer, is_tls=is_tls), theirs)
+            ours = self._hand()
         except OSError as error:
             _log.warning("a connection could not be handed to the control process: %s", error)
-            ours.close()
             self._refuse(Overloaded("the control process takes no more: try again", retry_after_s=RETRY_S))
             return
-        finally:
-            theirs.close()
         self._parser = None
         connections: set[Any] = self.server_state.connections
         connections.discard(self)
         splice = _Splice(self.transport, connections)
         self.transport.set_protocol(splice)
         splice.start(ours, b"".join(self._raw))
+
+    def _hand(self) -> socket.socket:
+        """Our end of what the control process has the other end of. Raises: OSError."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self.channel.hand(Handed(peer=self.peer, is_tls=self.is_secure), theirs)
+            except OSError:
+                ours.close()
+                raise
+        return ours
 
 
 class _Splice(asyncio.Protocol):

@@ -181,9 +181,11 @@ class CollectingSpool(SharedSpool):
             slot = self._slot
             self._together.rows_out[slot], self._together.bytes_out[slot] = self._rows_out, self._bytes_out
             return
-        batch.folder.commit(batch)
+        # In this order: who dies in between has a row too few in the depth until it is stored again, not one
+        # too many for as long as that other process lives.
         self._together.rows_out[followed.slot] += batch.lines
         self._together.bytes_out[followed.slot] += batch.size
+        batch.folder.commit(batch)
 
     def close(self) -> None:
         """As `Spool.close`; who lives keeps its folder."""
