@@ -78,12 +78,6 @@ class Api:
 
     async def answer(self, caller: HttpCaller) -> None:
         """Answer a request, whatever it asks."""
-        path = caller.path
-        if path.startswith("/admin") and path[6:7] in _ADMIN_ENDS:
-            client = self._client(caller.peer, caller.headers)
-            await serve_asgi(self._admin, caller, client=client)
-            return
-        caller.max_body = self._max_body_bytes
         try:
             await self._answer(caller)
         except Exception:  # noqa: BLE001 - the last place where a fault of ours can still get a clear answer
@@ -103,6 +97,11 @@ class Api:
 
     async def _answer(self, caller: HttpCaller) -> None:
         path, method = caller.path, caller.method
+        if path.startswith("/admin") and path[6:7] in _ADMIN_ENDS:
+            client = self._client(caller.peer, caller.headers)
+            await serve_asgi(self._admin, caller, client=client)
+            return
+        caller.max_body = self._max_body_bytes
         if method in ("GET", "HEAD") and await self._page(path, caller.headers, caller):
             return
         call, hint = _call(caller)
@@ -157,6 +156,8 @@ class Api:
 
 
 async def _fault(caller: HttpCaller) -> None:
+    if caller.finished:
+        return
     if caller.started:
         caller.abort()
         return

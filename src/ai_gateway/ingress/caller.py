@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ai_gateway.errors import BodyTooLarge
 from ai_gateway.ingress.responses import SECURITY_HEADERS
@@ -17,7 +17,7 @@ from ai_gateway.ingress.responses import SECURITY_HEADERS
 if TYPE_CHECKING:
     from ai_gateway.ingress.connection import GatewayProtocol
 
-__all__ = ["HttpCaller", "Receive", "Scope", "Send"]
+__all__ = ["Application", "HttpCaller", "Receive", "Scope", "Send"]
 
 # ASGI's own types: a scope and a message are mappings of anything (ASGI specification 3.0).
 Scope = MutableMapping[str, Any]
@@ -28,6 +28,9 @@ HeaderList = list[tuple[bytes, bytes]]
 
 HIGH_WATER_BYTES = 64 * 1024
 """Of a body that nobody reads yet: past this, the connection is not read."""
+MAX_PARTS = 64
+"""Of a body, as they came; past this they are put together, since each takes more room than it holds where a
+caller cuts its chunks small."""
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
@@ -103,7 +106,7 @@ class HttpCaller:
         self._http_1_1 = http_1_1
         self._expects = expects
         self._told = length
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | bytearray] = []
         self._size = 0
         self._reading = False
         self._waiter: asyncio.Future[None] | None = None
@@ -129,11 +132,22 @@ class HttpCaller:
 
     def take(self, data: bytes) -> None:
         """A part of the body has come."""
-        self._parts.append(data)
+        parts = self._parts
+        if len(parts) < MAX_PARTS:
+            parts.append(data)
+        else:
+            self._append(data)
         self._size += len(data)
         if self._size > HIGH_WATER_BYTES and not self._reading:
             self._connection.pause_reading()
         self._wake()
+
+    def _append(self, data: bytes) -> None:
+        last = self._parts[-1]
+        if isinstance(last, bytearray):
+            last += data
+        else:
+            self._parts.append(bytearray(data))
 
     def complete(self) -> None:
         """The request has come whole."""
@@ -190,7 +204,7 @@ class HttpCaller:
         """What has come of the body and was not taken yet."""
         parts = self._parts
         if len(parts) == 1:
-            return parts.pop()
+            return bytes(parts.pop())
         self._parts = []
         return b"".join(parts)
 
@@ -263,4 +277,15 @@ class HttpCaller:
             connection.transport.write(data)
 
     def _too_large(self) -> BodyTooLarge:
+        self._parts = []
         return BodyTooLarge(f"the request body is over {self.max_body} bytes")
+
+
+class Application(Protocol):
+    """What answers requests."""
+
+    async def answer(self, caller: HttpCaller) -> None: ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI, for WebSockets only."""
+        ...

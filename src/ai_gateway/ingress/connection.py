@@ -1,7 +1,7 @@
 """One connection of a caller: HTTP/1.1 read by httptools, requests answered one after the other.
 
-The limits of a head, the shapes that two readers could read in two ways, how long a caller may take, what
-happens when it hangs up: all of that is here. `HttpCaller` is one request of it.
+In which order requests are answered, how long a caller may take, what happens when it hangs up: all of that is
+here. `HttpCaller` is one request of it, `heads.py` says what a request may look like.
 
 Source: RFC 9112 (HTTP/1.1).
 """
@@ -10,53 +10,39 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import httptools
 import uvicorn
 from uvicorn.server import ServerState
 
-from ai_gateway.dialects.openai_errors import render_error
 from ai_gateway.errors import BadRequest, GatewayError
-from ai_gateway.ingress.caller import HttpCaller, Receive, Scope, Send
-from ai_gateway.ingress.heads import HeadTooLarge, check_head, check_size, target_of
+from ai_gateway.ingress.caller import Application, HttpCaller
+from ai_gateway.ingress.heads import (
+    HeadTooLarge,
+    check_head,
+    check_size,
+    parser_of,
+    target_of,
+    without_upgrade,
+)
 from ai_gateway.ingress.patience import Patience
-from ai_gateway.ingress.responses import SECURITY_HEADERS
+from ai_gateway.ingress.refusals import RequestTimeout, refusal
 
-__all__ = ["Application", "GatewayProtocol"]
+__all__ = ["GatewayProtocol"]
 
 WRITE_HIGH_BYTES = 16 * 1024
 """Past this a caller that does not read holds its upstream up."""
 MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 """Of a body that comes after its answer: a caller may finish sending, but not send for ever."""
+MAX_WAITING = 8
+"""Requests behind the one that is being answered: past this the connection is not read. Until then it is,
+since only who reads is told of a hang-up."""
 REFUSAL_LINGER_S = 1.0
-
-_REASONS = {
-    400: "Bad Request",
-    408: "Request Timeout",
-    431: "Request Header Fields Too Large",
-    503: "Service Unavailable",
-}
-
-
-class RequestTimeout(GatewayError):
-    """The request stopped coming before its end."""
-
-    status, kind, code = 408, "invalid_request_error", "request_timeout"
-
-
-class Application(Protocol):
-    """What answers requests."""
-
-    async def answer(self, caller: HttpCaller) -> None: ...
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI, for WebSockets only."""
-        ...
 
 
 class GatewayProtocol(asyncio.Protocol):
-    """One connection. Requests that come before the one ahead is answered wait, and nothing more is read."""
+    """One connection. Requests that come before the one ahead is answered wait for their turn."""
 
     draining = False
     """Set on the class when the process stops: every answer then closes its connection."""
@@ -86,9 +72,7 @@ class GatewayProtocol(asyncio.Protocol):
         self.is_secure = False
         """Whether the caller speaks TLS."""
         self._app: Application = config.loaded_app
-        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
-        # Bytes after a request that closes are another one's, or nobody's; they are no reason to refuse it.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser: httptools.HttpRequestParser | None = parser_of(self)
         self._latest: HttpCaller | None = None
         """The request that is being read, or was read last: of pipelined ones, not the active one."""
         self._waiting: deque[HttpCaller] = deque()
@@ -97,11 +81,18 @@ class GatewayProtocol(asyncio.Protocol):
         self._idle_since: float | None = None
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._upgrade: bytes | None = None
+        self._upgrades = False
+        """The parser will stop behind this head, which asks for another protocol."""
+        self._to_websocket = False
+        """It gets it."""
         self._in_head = True
+        self._head_begins = False
         self._head_bytes = 0
         self._discarded = 0
         self._refused = False
+        """Nothing of what comes is read any more."""
+        self._refusal: GatewayError | None = None
+        """Why, to be told when the requests ahead are answered."""
         self._lost = False
 
     # What asyncio calls
@@ -143,16 +134,11 @@ class GatewayProtocol(asyncio.Protocol):
             await self._writable
 
     def data_received(self, data: bytes) -> None:
-        parser = self._parser
-        if self._refused or parser is None:
+        if self._refused:
             return
         self._idle_since = None
         try:
-            parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            if self._upgrade is not None:
-                self._become_websocket()
-                return
+            self._read(data)
         except httptools.HttpParserError as error:
             # Of a callback's exception, the parser's own only tells that there was one.
             cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
@@ -160,13 +146,40 @@ class GatewayProtocol(asyncio.Protocol):
                 cause = BadRequest("the request is not valid HTTP/1.1")
             self._refuse(cause)
             return
-        self._mind(len(data))
+        if self._parser is not None:
+            self._mind(len(data))
+
+    def _read(self, data: bytes) -> None:
+        """Raises: HttpParserError."""
+        left = memoryview(data)
+        while self._parser is not None:
+            try:
+                self._parser.feed_data(left)
+            except httptools.HttpParserUpgrade as stop:
+                if self._to_websocket:
+                    self._become_websocket()
+                    return
+                if not self._upgrades:
+                    return
+                left = left[stop.args[0] :]
+                self._read_again(self._parser)
+            else:
+                return
+
+    def _read_again(self, parser: httptools.HttpRequestParser) -> None:
+        """A head whose upgrade is not made. The parser takes what follows it for the other protocol, but it
+        is this request's body: read as the next request, it would be one that nobody has made."""
+        head = without_upgrade(parser.get_method(), self._url, parser.get_http_version(), self._headers)
+        self._parser = parser_of(self)
+        self._parser.feed_data(head)
 
     def _mind(self, size: int) -> None:
         """After each read: bytes that are no request, or the beginning of one that does not come."""
         patience = self._patience
         if self._in_head:
-            self._head_bytes += size
+            # The read in which it began may hold the end of a body, too.
+            self._head_bytes += 1 if self._head_begins else size
+            self._head_begins = False
             try:
                 check_size(self._head_bytes)  # a head that does not end
             except HeadTooLarge as error:
@@ -181,8 +194,8 @@ class GatewayProtocol(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url, self._headers = b"", []
-        self._upgrade = None
-        self._in_head, self._head_bytes = True, 0
+        self._upgrades = self._to_websocket = False
+        self._in_head, self._head_begins, self._head_bytes = True, True, 0
         self._patience.begin(self.now_s)
 
     def on_url(self, url: bytes) -> None:
@@ -198,12 +211,13 @@ class GatewayProtocol(asyncio.Protocol):
         parser = self._parser
         assert parser is not None
         version = parser.get_http_version()
-        length, expects, self._upgrade = check_head(self._url, self._headers, version)
-        if self._upgrade is not None and not self._wants_websocket(parser):
-            self._upgrade = None
-        if self._upgrade is not None:
-            return
+        length, expects, upgrade = check_head(self._url, self._headers, version)
         path, query = target_of(self._url)
+        self._upgrades = parser.should_upgrade()
+        if self._upgrades:
+            self._to_websocket = self._wants_websocket(parser, upgrade)
+            return
+        http_1_1 = version == "1.1"
         caller = HttpCaller(
             self,
             method=parser.get_method().decode("ascii"),
@@ -211,20 +225,19 @@ class GatewayProtocol(asyncio.Protocol):
             query=query,
             headers=self._headers,
             length=length,
-            http_1_1=version == "1.1",
-            expects=expects,
-            keep_alive=version == "1.1" and not self.draining and parser.should_keep_alive(),
+            http_1_1=http_1_1,
+            expects=expects and http_1_1,
+            keep_alive=http_1_1 and not self.draining and parser.should_keep_alive(),
         )
         before, self._latest = self._latest, caller
         if before is None or before.finished:
             self._start(caller)
         else:
-            self.pause_reading()
             self._waiting.append(caller)
+            if len(self._waiting) >= MAX_WAITING:
+                self.pause_reading()
 
     def on_body(self, body: bytes) -> None:
-        if self._upgrade is not None:
-            return
         self._patience.body(len(body))
         caller = self._latest
         assert caller is not None
@@ -237,13 +250,13 @@ class GatewayProtocol(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._patience.rest()
-        if self._upgrade is None and self._latest is not None:
+        if not self._upgrades and self._latest is not None:
             self._latest.complete()
 
-    def _wants_websocket(self, parser: httptools.HttpRequestParser) -> bool:
+    def _wants_websocket(self, parser: httptools.HttpRequestParser, upgrade: bytes | None) -> bool:
         path = self._url.partition(b"?")[0]
-        asked = self._upgrade == b"websocket" and parser.get_method() == b"GET" and parser.should_upgrade()
-        return asked and path in self.websocket_paths
+        asked = upgrade == b"websocket" and parser.get_method() == b"GET"
+        return asked and path in self.websocket_paths and (self._latest is None or self._latest.finished)
 
     def _make_websocket(self) -> asyncio.Protocol:
         # Here, since most processes never serve one.
@@ -293,11 +306,14 @@ class GatewayProtocol(asyncio.Protocol):
         self.active = None
         if not caller.keep_alive:
             self.say_goodbye(more_to_come=not caller.received)
+            return
         if self.transport.is_closing():
             return
         self.resume_reading()
         if self._waiting:
             self._start(self._waiting.popleft())
+        elif self._refusal is not None:
+            self._tell(self._refusal)
         else:
             self._idle_since = self.now_s
 
@@ -352,22 +368,29 @@ class GatewayProtocol(asyncio.Protocol):
             self._refuse(RequestTimeout("the request did not arrive in time"))
 
     def _refuse(self, error: GatewayError) -> None:
+        """Read no more. The requests that came whole are answered first, for answers come in order."""
         self._refused = True
-        caller = self._latest
-        if caller is not None and not caller.finished:
-            if caller.started:
+        self._patience.rest()
+        broken = self._latest
+        if broken is not None and not broken.received:  # in the middle of its body
+            if broken.finished:
+                self.say_goodbye(more_to_come=True)
+                return
+            if broken.started:
                 self.transport.close()  # an answer is on its way: nothing may be put into it
                 return
-            caller.hang_up()  # its body is broken: nobody else may answer it
-        body = render_error(error)
-        head = [f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Bad Request')}\r\n".encode()]
-        head.append(self.own_lines())
-        head += [name + b": " + value + b"\r\n" for name, value in SECURITY_HEADERS]
-        if error.retry_after_s is not None:
-            head.append(b"retry-after: %d\r\n" % error.retry_after_s)
-        head.append(b"content-type: application/json\r\nconnection: close\r\n")
-        head.append(b"content-length: %d\r\n\r\n" % len(body))
-        self.transport.write(b"".join(head) + body)
+            if broken is self.active:
+                broken.hang_up()
+                self.active = None
+            else:
+                self._waiting.pop()
+        if self.active is None:
+            self._tell(error)
+        else:
+            self._refusal = error
+
+    def _tell(self, error: GatewayError) -> None:
+        self.transport.write(refusal(error, self.own_lines()))
         self.say_goodbye(more_to_come=True)
 
     def say_goodbye(self, *, more_to_come: bool) -> None:
@@ -376,6 +399,7 @@ class GatewayProtocol(asyncio.Protocol):
             self.transport.close()
             return
         self._refused = True
+        self.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(REFUSAL_LINGER_S, self.transport.close)

@@ -11,7 +11,16 @@ import httptools
 
 from ai_gateway.errors import BadRequest, GatewayError
 
-__all__ = ["MAX_HEAD_BYTES", "Head", "HeadTooLarge", "check_head", "check_size", "target_of"]
+__all__ = [
+    "MAX_HEAD_BYTES",
+    "Head",
+    "HeadTooLarge",
+    "check_head",
+    "check_size",
+    "parser_of",
+    "target_of",
+    "without_upgrade",
+]
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 200
@@ -36,6 +45,14 @@ class Head(NamedTuple):
     """The caller waits for word before it sends the body."""
     upgrade: bytes | None
     """The protocol that it would rather speak."""
+
+
+def parser_of(protocol: object) -> httptools.HttpRequestParser:
+    """A parser that calls `protocol`."""
+    parser = httptools.HttpRequestParser(protocol)
+    # Bytes after a request that closes are another one's, or nobody's; they are no reason to refuse it.
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    return parser
 
 
 def check_size(size: int) -> None:
@@ -88,7 +105,13 @@ def target_of(url: bytes) -> tuple[str, bytes]:
         path, _, query = url.partition(b"?")
     else:
         parsed = httptools.parse_url(url)
-        path, query = parsed.path or b"", parsed.query or b""
+        path, query = parsed.path or b"/", parsed.query or b""
     if not path or not path.isascii():
         raise BadRequest("the request's target is not valid")
     return path.decode("ascii"), query
+
+
+def without_upgrade(method: bytes, url: bytes, version: str, headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The head of a request that has been read, as it would be if it did not ask for another protocol."""
+    lines = [b"%b: %b\r\n" % header for header in headers if header[0] != b"upgrade"]
+    return b"%b %b HTTP/%b\r\n%b\r\n" % (method, url, version.encode("ascii"), b"".join(lines))
