@@ -162,6 +162,7 @@ class Relay(Generic[T]):
         start, shown_from = self._skip(block), 0
         bound = self._bound
         for end, data in events(block, start):
+            self._repeated = None  # an event like the ones before this one need not leave things as they are
             shown = self._watch(data) if bound is None else self._fits(data, bound)
             if self.failure is not None:
                 break
@@ -200,7 +201,6 @@ class Relay(Generic[T]):
     def _learn(self, event: bytes) -> None:
         """What the next events may have in common with one that was read. Its like with a longer text must
         change nothing but the size of what was said."""
-        self._repeated = None
         if not self.content or self.fault is not None or self.done:
             return
         self._tries -= 1

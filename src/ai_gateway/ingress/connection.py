@@ -1,7 +1,7 @@
 """One connection of a caller: HTTP/1.1 read by httptools, requests answered one after the other.
 
-In which order requests are answered, how long a caller may take, what happens when it hangs up: all of that is
-here. `HttpCaller` is one request of it, `heads.py` says what a request may look like.
+In which order requests are answered, how long a caller may take, what happens when it hangs up: all of that
+is here. `HttpCaller` is one request of it, `heads.py` says what a request may look like.
 
 Source: RFC 9112 (HTTP/1.1).
 """

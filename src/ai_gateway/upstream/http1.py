@@ -89,12 +89,12 @@ class Http1Transport:
         origin, host = self._target(request.url)
         head = _head(request, host)
         pool = self._idle.setdefault(origin, [])
-        while request.repeatable and (connection := self._idle_connection(pool)) is not None:
+        if request.repeatable and (connection := self._idle_connection(pool)) is not None:
             try:
                 await connection.exchange(head, request)
+                return Http1Response(connection, pool)
             except Stale:
-                continue  # closed under our hands: nothing was answered, nothing can be doubled
-            return Http1Response(connection, pool)
+                pass  # closed under our hands, unanswered: once more, where that cannot be the reason
         connection = await self._connect(origin, min(CONNECT_TIMEOUT_S, request.patience_s))
         await connection.exchange(head, request)
         return Http1Response(connection, pool)
@@ -154,10 +154,12 @@ class Http1Transport:
         """Close what has been idle for too long."""
         oldest = self._loop.time() - IDLE_S
         for pool in self._idle.values():
-            kept = [c for c in pool if not c.lost and c.idle_since >= oldest]
+            kept = []
             for connection in pool:
-                if connection not in kept:
+                if connection.lost or connection.idle_since < oldest:
                     connection.close()
+                else:
+                    kept.append(connection)
             pool[:] = kept
         self._sweeper = self._loop.call_later(IDLE_S / 2, self._sweep)
 

@@ -159,6 +159,10 @@ class Connection(asyncio.BufferedProtocol):
 
     # What the parser calls
 
+    def on_message_begin(self) -> None:
+        if self._complete:
+            raise UpstreamProtocolError("the upstream's answer goes on behind its end")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
 
@@ -217,9 +221,11 @@ class Connection(asyncio.BufferedProtocol):
 
     async def pass_on(self, take: Take) -> bool:
         """As `UpstreamResponse.pass_on`."""
-        if self._queued and not take(self._take()):
-            return True
-        while not self._complete:
+        while True:
+            if self._queued and not take(self._take()):
+                return True
+            if self._complete:
+                return False
             self._check()
             self._take_part = take
             try:
@@ -228,7 +234,6 @@ class Connection(asyncio.BufferedProtocol):
                 declined, self._take_part = self._take_part is None, None
             if declined:
                 return True
-        return False
 
     def _take(self) -> bytes:
         chunks = self._chunks

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ai_gateway.dialects.endpoints import CHAT, COMPLETIONS, MESSAGES, Endpoint
@@ -98,3 +98,31 @@ UNLIKE = [
 @pytest.mark.parametrize("event", UNLIKE)
 def test_nothing_is_taken_for_a_text_that_may_not_be_one(event: bytes) -> None:
     assert same_but_text(event, (b'"content":"',)) is None
+
+
+def counted(tokens: int, text: str) -> bytes:
+    """An event with both a text and the usage so far."""
+    usage = {"prompt_tokens": 1, "completion_tokens": tokens}
+    return event({"id": "c", "choices": [{"index": 0, "delta": {"content": text}}], "usage": usage})
+
+
+MIXED = st.one_of(
+    st.builds(counted, st.integers(1, 3), st.text(max_size=4)),
+    st.builds(delta, st.text(max_size=4)),
+    st.sampled_from([each for name, each in BETWEEN if name != "the end"]),
+)
+
+
+@given(st.lists(MIXED, max_size=25), st.booleans())
+@example([counted(tokens, "a") for tokens in (1, 2, 3, 4, 5, 4)], False)
+def test_nothing_but_time_is_saved(wire: list[bytes], whole: bool) -> None:
+    """Whatever comes in whatever order, the same is noted as by who reads every event."""
+    saving, reading = (
+        stream_relay(CHAT, credential="sk-secret-1"),
+        stream_relay(CHAT, credential="sk-secret-1"),
+    )
+    reading._tries = 0  # type: ignore[attr-defined]  # it never learns what events have in common
+    for part in [b"".join(wire)] if whole else wire:
+        assert saving.feed(part) == reading.feed(part)
+        for name in ("usage", "model", "output_bytes", "tools_used", "done", "content", "error"):
+            assert getattr(saving, name) == getattr(reading, name), name

@@ -195,6 +195,54 @@ async def test_a_kept_connection_that_died_is_replaced(transport: Transport, ser
     assert served == 2
 
 
+async def test_a_request_that_makes_the_upstream_hang_up_is_sent_twice_at_most(
+    transport: Transport, serve: Serve
+) -> None:
+    asked: list[bytes] = []
+    together = asyncio.Barrier(3)
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not (await read_request(reader))[0].startswith(b"POST /bad"):
+            asked.append(b"good")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            await together.wait()  # so that each has a connection of its own
+        asked.append(b"bad")
+
+    async with serve(handler) as url:
+        opened = await asyncio.gather(*(transport.send(call(url + "/")) for _ in range(3)))
+        for response in opened:
+            await body_of(response)
+            response.close()
+        with pytest.raises(UpstreamError):
+            await transport.send(call(url + "/bad"))
+    assert asked.count(b"bad") <= 2
+
+
+@pytest.mark.parametrize("read", [body_of, passed])
+async def test_what_comes_behind_an_answer_is_nobody_elses(
+    serve: Serve, read: Callable[[UpstreamResponse], Awaitable[bytes]]
+) -> None:
+    transport, connections, head_read = Http1Transport(), 0, asyncio.Event()
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        await head_read.wait()
+        writer.write(b"okHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsmug")
+        await reader.read(1)
+
+    async with serve(handler) as url:
+        for _ in range(2):
+            response = await transport.send(call(url + "/"))
+            head_read.set()
+            assert (response.status, await read(response)) == (200, b"ok")
+            response.close()
+    await transport.close()
+    assert connections == 2
+
+
 async def test_drain_keeps_the_connection_for_the_next(transport: Transport, serve: Serve) -> None:
     connections, draining = 0, asyncio.Event()
 
