@@ -37,7 +37,7 @@ def serve(settings: Settings, *, config_path: Path) -> int:
     ensure_schema(settings.database.path)
     if settings.server.workers > 1:
         # Here, since a process alone needs nothing of it.
-        from ai_gateway.workers import serve_together
+        from ai_gateway.processes.workers import serve_together
 
         return serve_together(settings, config_path, as_json=as_json)
     runner = asyncio.Runner(loop_factory=loop_factory())

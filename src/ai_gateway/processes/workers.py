@@ -21,20 +21,20 @@ from pathlib import Path
 
 from ai_gateway.assembly import DataPath, Office, api_of, open_data_path, tend
 from ai_gateway.background import paused
-from ai_gateway.channel import Channel, channel_ends
 from ai_gateway.config import ConfigError, Settings
-from ai_gateway.controlling import control
 from ai_gateway.ingress.api import HeaderList, Page
 from ai_gateway.ingress.handing import HandingProtocol, refuse_control
 from ai_gateway.ingress.listening import bind, certificates_of, listen
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.process import finish_undisturbed, loop_factory
+from ai_gateway.processes.channel import Channel, channel_ends
+from ai_gateway.processes.common import Common
+from ai_gateway.processes.control_process import control
+from ai_gateway.processes.supervisor import Role, Start, Supervisor
 from ai_gateway.shared.limiter import SharedLimiter
 from ai_gateway.shared.region import Column, Mark, Region, SlotState
 from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.shared_spool import SharedSpool, new_token
-from ai_gateway.supervisor import Role, Start, Supervisor
-from ai_gateway.together import Common
 
 __all__ = ["serve_together"]
 

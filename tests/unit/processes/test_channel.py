@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from ai_gateway.channel import Channel, CircuitReport, Receiver, channel_ends
-from ai_gateway.controlling import Whole
 from ai_gateway.ingress.handing import Handed
 from ai_gateway.policy.circuit import CircuitState, State
+from ai_gateway.processes.channel import Channel, CircuitReport, Receiver, channel_ends
+from ai_gateway.processes.control_process import Whole
 from ai_gateway.shared.region import Column, Region
 
 CIRCUIT = CircuitState(

@@ -23,7 +23,6 @@ from ai_gateway.assembly import (
     tend,
 )
 from ai_gateway.background import paused
-from ai_gateway.channel import CircuitReport, Receiver
 from ai_gateway.housekeeping import purge
 from ai_gateway.ingress.api import Api
 from ai_gateway.ingress.connection import GatewayProtocol
@@ -37,12 +36,13 @@ from ai_gateway.observe.startup import introduce
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.circuit import CircuitState
 from ai_gateway.process import finish_undisturbed
+from ai_gateway.processes.channel import CircuitReport, Receiver
+from ai_gateway.processes.common import Common
+from ai_gateway.processes.supervisor import Start
 from ai_gateway.shared.limiter import SharedLimiter
 from ai_gateway.shared.region import Column, Mark, Region, SlotState
 from ai_gateway.store.shared_spool import CollectingSpool
 from ai_gateway.store.writer import Writer
-from ai_gateway.supervisor import Start
-from ai_gateway.together import Common
 
 __all__ = ["Sweeper", "Whole", "control"]
 

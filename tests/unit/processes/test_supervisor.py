@@ -13,9 +13,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
 
 PRELUDE = """
 import os, signal, sys, time
-from ai_gateway import supervisor
+from ai_gateway.processes import supervisor
 from ai_gateway.shared.region import Column, Region, SlotState
-from ai_gateway.supervisor import Role, Start, Supervisor
+from ai_gateway.processes.supervisor import Role, Start, Supervisor
 
 supervisor.FIRST_DELAY_S, supervisor.LAST_DELAY_S, supervisor.POLL_S = 0.001, 0.002, 0.02
 region = Region(int(sys.argv[1]))
