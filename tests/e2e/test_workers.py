@@ -215,6 +215,8 @@ def test_the_live_view_tells_of_every_workers_requests(gateway: GatewayProcess, 
     client = echo_client(gateway)
     url = f"ws://{HOST}:{gateway.port}/admin/ws"
     told: set[str] = set()
+    # Of very many rows at once, only the newest are told.
+    wait_until(lambda: metric(gateway, "ai_gateway_spool_depth") == 0, what="all earlier rows being stored")
     with connect(url, additional_headers={"cookie": admin.cookie}, proxy=None, compression=None) as watched:
         json.loads(watched.recv(10))
         assert statuses(gateway, client, 12) == [200] * 12
