@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
@@ -271,6 +271,7 @@ def requests(draw: st.DrawFn) -> tuple[bytes, bytes]:
     return head + b"Transfer-Encoding: chunked\r\n\r\n%b0\r\nTrailer: t\r\n\r\n" % chunks, said
 
 
+@settings(deadline=None)
 @given(st.lists(requests(), min_size=1, max_size=5), st.lists(st.integers(1, 60), max_size=30))
 def test_however_requests_are_cut_each_gets_its_own_answer(
     asked: list[tuple[bytes, bytes]], sizes: list[int]
