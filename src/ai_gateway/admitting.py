@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from ai_gateway.answering import Call
 from ai_gateway.asking import Order, Reader
+from ai_gateway.call import Call
 from ai_gateway.core.headroom import Standing
 from ai_gateway.core.ledger import Entry
 from ai_gateway.dialects.endpoints import Job

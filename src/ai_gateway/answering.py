@@ -4,39 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 
+from ai_gateway.answer_headers import answer_headers, passed_headers, refusal_headers, retyped, usd
+from ai_gateway.call import Call, Caller, HeaderList
 from ai_gateway.core.ledger import Entry
-from ai_gateway.core.trace import TraceContext
-from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.exchange import Exchange
-from ai_gateway.dialects.interface import Asked, Rendered
-from ai_gateway.dialects.limit_headers import limit_headers
+from ai_gateway.dialects.interface import Rendered
 from ai_gateway.dialects.openai_errors import blot
 from ai_gateway.dialects.registry import render_error
 from ai_gateway.dialects.relay_answer import usage_in_tail
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
-from ai_gateway.errors import GatewayError, LimitReached, UpstreamError, UpstreamRejected
-from ai_gateway.policy.snapshot import KeyGrant
+from ai_gateway.errors import GatewayError, UpstreamError, UpstreamRejected
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import (
-    for_caller,
     is_event_stream,
     is_json,
     retry_after_s,
-    translated_headers,
     value_of,
 )
 from ai_gateway.upstream.transport import UpstreamResponse
 
 __all__ = [
-    "Call",
-    "Caller",
-    "HeaderList",
     "Opened",
-    "answer_headers",
     "answer_locally",
     "deliver",
     "end_stream",
@@ -45,77 +36,14 @@ __all__ = [
     "refuse",
 ]
 
-HeaderList = list[tuple[bytes, bytes]]
-
 WHOLE_ANSWER_BYTES = 1024 * 1024
 """Up to here an unstreamed answer is read whole before it goes on; a longer one passes as it comes."""
 TRANSLATED_ANSWER_BYTES = 64 * 1024 * 1024
 """A translated answer that does not stream is always read whole; images come in Base64."""
 ERROR_BODY_BYTES = 64 * 1024
 TAIL_BYTES = 64 * 1024
-MAX_DROPPED_CHARS = 4000
-PATIENT_S = 60
-"""SDKs wait as long as `retry-after` says only up to a minute; beyond, they come back within seconds."""
 MAX_HELD_BYTES = 64 * 1024
 """A stream that has said so much without any content goes on as it is."""
-
-
-class Call(msgspec.Struct, kw_only=True, eq=False):
-    """What the caller wants, before its body is read."""
-
-    id: str
-    started_s: float
-    """Of the monotonic clock."""
-    started_ms: int
-    """Unix time."""
-    method: str
-    path: str
-    """Relative to the API's root, e.g. `/chat/completions`."""
-    label: str
-    """Method and path as the caller wrote it, for the log."""
-    endpoint: Endpoint
-    headers: HeaderList
-    key: str | None
-    address: str | None
-    query: str = ""
-    """Without the key."""
-    grant: KeyGrant | None = None
-    """What it may, where that is known without a key: calls of the gateway's own."""
-    asked: Asked = Asked()
-    """What the path says beside the endpoint."""
-    trace: TraceContext | None = None
-    """Where requests are traced."""
-
-
-class Caller(Protocol):
-    """The connection to the caller. Writes wait while it does not read."""
-
-    started: bool
-
-    async def read_body(self) -> bytes:
-        """Raises: BodyTooLarge."""
-        ...
-
-    async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
-        """A whole answer."""
-        ...
-
-    async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
-        """`length` in bytes, where it is known beforehand."""
-        ...
-
-    async def write(self, data: bytes) -> None: ...
-
-    def push(self, data: bytes) -> bool:
-        """Write without waiting. False where nothing was written, since the answer has not begun or the
-        caller does not keep up: `write` will do."""
-        ...
-
-    async def end(self, data: bytes = b"") -> None: ...
-
-    def abort(self) -> None:
-        """Break the connection: what has been sent must not look complete."""
-        ...
 
 
 class Opened(msgspec.Struct, kw_only=True, eq=False):
@@ -184,13 +112,7 @@ async def _open(
     """An answer that is none of an error status. Raises: UpstreamError."""
     kind = value_of(response.headers, b"content-type")
     streams = is_event_stream(kind)
-    if exchange.translated:
-        own = exchange.stream_type() if exchange.streaming else b"application/json"
-        headers = translated_headers(response.headers, upstream, own)
-    else:
-        headers = for_caller(response.headers, upstream)
-    if rendered.dropped:
-        headers.append((b"x-gateway-dropped", header_text(", ".join(rendered.dropped), MAX_DROPPED_CHARS)))
+    headers = passed_headers(response.headers, upstream, exchange, rendered)
     if streams and (exchange.streaming or not call.endpoint.known):
         if not exchange.translated and exchange.stream_type() != b"text/event-stream":
             headers = retyped(headers, exchange.stream_type())
@@ -202,11 +124,6 @@ async def _open(
         kind = exchange.stream_type() if exchange.streaming else b"application/json"
         return await open_converted(entry, response, exchange, retyped(headers, kind), streams)
     return await open_whole(entry, response, exchange, headers)
-
-
-def retyped(headers: HeaderList, content_type: bytes) -> HeaderList:
-    """`headers` with another content-type."""
-    return [(b"content-type", content_type), *(pair for pair in headers if pair[0] != b"content-type")]
 
 
 async def open_stream(
@@ -428,39 +345,6 @@ async def refuse(call: Call, caller: Caller, entry: Entry, error: GatewayError) 
     if caller.started:
         caller.abort()
         return
-    headers: HeaderList = [(b"content-type", b"application/json")]
-    retry_s = error.retry_after_s or 0
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", str(retry_s).encode()))
-    if isinstance(error, LimitReached) and not (error.should_retry and retry_s <= PATIENT_S):
-        headers.append((b"x-should-retry", b"false"))  # SDKs would try again within seconds
     body = error.verbatim if isinstance(error, UpstreamRejected) else None
     body = body or render_error(call.endpoint.family, error, call.id)
-    await caller.reply(error.status, answer_headers(call, entry, headers), body)
-
-
-def answer_headers(call: Call, entry: Entry, headers: HeaderList) -> HeaderList:
-    """What the gateway says about its own part, on top of `headers`."""
-    record = entry.record
-    headers.append((b"x-request-id", call.id.encode()))
-    if record.provider is not None:
-        headers.append((b"x-gateway-provider", record.provider.encode()))
-    if record.model_served:
-        headers.append((b"x-gateway-model", header_text(record.model_served)))
-    headers.append((b"x-gateway-attempts", str(record.attempts).encode()))
-    headers.append((b"x-gateway-overhead-ms", str(record.overhead_ms).encode()))
-    if entry.standing is not None:
-        headers += limit_headers(entry.standing(), call.endpoint.family, time.time())
-    return headers
-
-
-def usd(amount: float) -> bytes:
-    """Without an exponent, to a millionth of a millionth."""
-    return f"{amount:.12f}".rstrip("0").rstrip(".").encode()
-
-
-def header_text(text: str, limit: int = 500) -> bytes:
-    """Visible ASCII only: names of models and members come from the caller."""
-    if text.isascii() and text.isprintable():
-        return text[:limit].encode()
-    return bytes(ord(c) if 32 <= ord(c) < 127 else ord("?") for c in text[:limit])
+    await caller.reply(error.status, answer_headers(call, entry, refusal_headers(error)), body)

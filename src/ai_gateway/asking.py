@@ -11,7 +11,8 @@ from typing import Protocol
 
 import msgspec
 
-from ai_gateway.answering import Call, Opened, open_answer
+from ai_gateway.answering import Opened, open_answer
+from ai_gateway.call import Call
 from ai_gateway.core.ledger import MAX_LOGGED_BODY, Entry, Price
 from ai_gateway.core.record import Attempt
 from ai_gateway.core.trace import TraceContext

@@ -12,16 +12,10 @@ from functools import partial
 
 import msgspec
 
-from ai_gateway.answering import (
-    Call,
-    Caller,
-    Opened,
-    answer_headers,
-    deliver,
-    end_stream,
-    pass_stream,
-)
+from ai_gateway.answer_headers import answer_headers
+from ai_gateway.answering import Opened, deliver, end_stream, pass_stream
 from ai_gateway.asking import Asker, Order, Reader, check_plain, moment_of
+from ai_gateway.call import Call, Caller
 from ai_gateway.core.chat import ChatRequest, Text, ToolCall, ToolResult
 from ai_gateway.core.events import FinishReason
 from ai_gateway.core.ledger import Entry

@@ -12,8 +12,9 @@ from functools import partial
 from typing import Protocol
 
 from ai_gateway.admitting import Admitter
-from ai_gateway.answering import Call, Caller, answer_locally, deliver, refuse
+from ai_gateway.answering import answer_locally, deliver, refuse
 from ai_gateway.asking import Asker, read
+from ai_gateway.call import Call, Caller
 from ai_gateway.conversing import Converser
 from ai_gateway.core.ledger import Entry
 from ai_gateway.core.record import RequestRecord

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ai_gateway.admitting import Admitter
-from ai_gateway.answering import Call, HeaderList
 from ai_gateway.asking import Asker
+from ai_gateway.call import Call, HeaderList
 from ai_gateway.conversing import Converser
 from ai_gateway.core.chat import Text
 from ai_gateway.core.client import Client, ClientSettings

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from ai_gateway.admitting import Admitter, Clock
-from ai_gateway.answering import Call
 from ai_gateway.asking import Order, read
+from ai_gateway.call import Call
 from ai_gateway.core.client import Client, ClientSettings
 from ai_gateway.core.ledger import Entry
 from ai_gateway.core.record import RequestRecord

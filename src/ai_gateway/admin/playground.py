@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from ai_gateway.admin.asgi import Receive, Scope, Send
 from ai_gateway.admin.schemas.traffic import PlaygroundChat
-from ai_gateway.answering import Call, HeaderList
+from ai_gateway.call import Call, HeaderList
 from ai_gateway.dialects.endpoints import CHAT
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.snapshot import ClientPolicy, KeyGrant

@@ -11,7 +11,9 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from ai_gateway.answering import Call, answer_headers, refuse
+from ai_gateway.answer_headers import answer_headers
+from ai_gateway.answering import refuse
+from ai_gateway.call import Call
 from ai_gateway.dialects.endpoints import PLAIN, Family, Job, plain
 from ai_gateway.dialects.interface import Asked
 from ai_gateway.dialects.registry import render_error

@@ -1,0 +1,77 @@
+"""The headers of answers: what a provider's may keep, and what the gateway says about its own part."""
+
+from __future__ import annotations
+
+import time
+
+from ai_gateway.call import Call, HeaderList
+from ai_gateway.core.ledger import Entry
+from ai_gateway.dialects.exchange import Exchange
+from ai_gateway.dialects.interface import Rendered
+from ai_gateway.dialects.limit_headers import limit_headers
+from ai_gateway.errors import GatewayError, LimitReached
+from ai_gateway.providers import Upstream
+from ai_gateway.upstream.headers import for_caller, translated_headers
+
+__all__ = ["answer_headers", "passed_headers", "refusal_headers", "retyped", "usd"]
+
+MAX_DROPPED_CHARS = 4000
+PATIENT_S = 60
+"""SDKs wait as long as `retry-after` says only up to a minute; beyond, they come back within seconds."""
+
+
+def passed_headers(
+    received: HeaderList, upstream: Upstream, exchange: Exchange, rendered: Rendered
+) -> HeaderList:
+    """Those of a provider's answer that the caller gets, and what the request had to go without."""
+    if exchange.translated:
+        own = exchange.stream_type() if exchange.streaming else b"application/json"
+        headers = translated_headers(received, upstream, own)
+    else:
+        headers = for_caller(received, upstream)
+    if rendered.dropped:
+        headers.append((b"x-gateway-dropped", header_text(", ".join(rendered.dropped), MAX_DROPPED_CHARS)))
+    return headers
+
+
+def retyped(headers: HeaderList, content_type: bytes) -> HeaderList:
+    """`headers` with another content-type."""
+    return [(b"content-type", content_type), *(pair for pair in headers if pair[0] != b"content-type")]
+
+
+def refusal_headers(error: GatewayError) -> HeaderList:
+    """Of an answer that tells of an error: when to come back."""
+    headers: HeaderList = [(b"content-type", b"application/json")]
+    retry_s = error.retry_after_s or 0
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", str(retry_s).encode()))
+    if isinstance(error, LimitReached) and not (error.should_retry and retry_s <= PATIENT_S):
+        headers.append((b"x-should-retry", b"false"))  # SDKs would try again within seconds
+    return headers
+
+
+def answer_headers(call: Call, entry: Entry, headers: HeaderList) -> HeaderList:
+    """What the gateway says about its own part, on top of `headers`."""
+    record = entry.record
+    headers.append((b"x-request-id", call.id.encode()))
+    if record.provider is not None:
+        headers.append((b"x-gateway-provider", record.provider.encode()))
+    if record.model_served:
+        headers.append((b"x-gateway-model", header_text(record.model_served)))
+    headers.append((b"x-gateway-attempts", str(record.attempts).encode()))
+    headers.append((b"x-gateway-overhead-ms", str(record.overhead_ms).encode()))
+    if entry.standing is not None:
+        headers += limit_headers(entry.standing(), call.endpoint.family, time.time())
+    return headers
+
+
+def usd(amount: float) -> bytes:
+    """Without an exponent, to a millionth of a millionth."""
+    return f"{amount:.12f}".rstrip("0").rstrip(".").encode()
+
+
+def header_text(text: str, limit: int = 500) -> bytes:
+    """Visible ASCII only: names of models and members come from the caller."""
+    if text.isascii() and text.isprintable():
+        return text[:limit].encode()
+    return bytes(ord(c) if 32 <= ord(c) < 127 else ord("?") for c in text[:limit])

@@ -1,0 +1,74 @@
+"""One call of the API, and who makes it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from ai_gateway.core.trace import TraceContext
+from ai_gateway.dialects.endpoints import Endpoint
+from ai_gateway.dialects.interface import Asked
+from ai_gateway.policy.snapshot import KeyGrant
+
+__all__ = ["Call", "Caller", "HeaderList"]
+
+HeaderList = list[tuple[bytes, bytes]]
+
+
+class Call(msgspec.Struct, kw_only=True, eq=False):
+    """What the caller wants, before its body is read."""
+
+    id: str
+    started_s: float
+    """Of the monotonic clock."""
+    started_ms: int
+    """Unix time."""
+    method: str
+    path: str
+    """Relative to the API's root, e.g. `/chat/completions`."""
+    label: str
+    """Method and path as the caller wrote it, for the log."""
+    endpoint: Endpoint
+    headers: HeaderList
+    key: str | None
+    address: str | None
+    query: str = ""
+    """Without the key."""
+    grant: KeyGrant | None = None
+    """What it may, where that is known without a key: calls of the gateway's own."""
+    asked: Asked = Asked()
+    """What the path says beside the endpoint."""
+    trace: TraceContext | None = None
+    """Where requests are traced."""
+
+
+class Caller(Protocol):
+    """The connection to the caller. Writes wait while it does not read."""
+
+    started: bool
+
+    async def read_body(self) -> bytes:
+        """Raises: BodyTooLarge."""
+        ...
+
+    async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
+        """A whole answer."""
+        ...
+
+    async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
+        """`length` in bytes, where it is known beforehand."""
+        ...
+
+    async def write(self, data: bytes) -> None: ...
+
+    def push(self, data: bytes) -> bool:
+        """Write without waiting. False where nothing was written, since the answer has not begun or the
+        caller does not keep up: `write` will do."""
+        ...
+
+    async def end(self, data: bytes = b"") -> None: ...
+
+    def abort(self) -> None:
+        """Break the connection: what has been sent must not look complete."""
+        ...
