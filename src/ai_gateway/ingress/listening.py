@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import ssl
@@ -50,6 +51,13 @@ class Bound(NamedTuple):
     def close(self) -> None:
         for each in (*self.sockets, *self.plain):
             each.close()
+
+    def rest(self) -> None:
+        """Take no connections until they are listened on again: those that share the port get them. Those
+        that wait here are reset. On Linux; elsewhere they go on waiting."""
+        for each in (*self.sockets, *self.plain):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RD)
 
 
 def bind(server: ServerSettings, *, times: int = 1) -> list[Bound]:

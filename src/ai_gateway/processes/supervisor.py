@@ -26,6 +26,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 FIRST_DELAY_S, LAST_DELAY_S = 0.1, 10.0
 """Before a process that has died is started again; twice as long each time."""
+LONG_S = 1.0
 STEADY_S = 30.0
 """Who has lived so long may die again as if for the first time."""
 POLL_S = 0.5
@@ -52,6 +53,8 @@ class Role:
     run: Callable[[Start], int]
     """Returns the exit code."""
     on_end: Callable[[], None] = lambda: None
+    on_wait: Callable[[], None] = lambda: None
+    """Called where it is not started again for `LONG_S` or more."""
     pid: int = 0
     slot: int = 0
     delay_s: float = FIRST_DELAY_S
@@ -215,6 +218,8 @@ class Supervisor:
             role.delay_s = FIRST_DELAY_S
         role.on_end()
         role.pid, role.due_s = 0, now_s + role.delay_s
+        if role.delay_s >= LONG_S:
+            role.on_wait()
         role.delay_s = min(2 * role.delay_s, LAST_DELAY_S)
         if self._stopping:
             return

@@ -67,7 +67,9 @@ def serve_together(settings: Settings, config_path: Path, *, as_json: bool) -> i
 
     roles = [Role("the control process", partial(_run, control, common), on_end=without_control)]
     roles += [
-        Role(f"worker {number + 1}", partial(_run, partial(_work, number), common))
+        Role(
+            f"worker {number + 1}", partial(_run, partial(_work, number), common), on_wait=bound[number].rest
+        )
         for number in range(settings.server.workers)
     ]
     grace_s = settings.server.shutdown_timeout_seconds

@@ -127,3 +127,35 @@ def test_who_presses_ctrl_c_twice_does_not_wait() -> None:
         """,
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_it_is_said_when_one_stays_away_for_long() -> None:
+    ended = run(
+        6,
+        """
+        supervisor.LAST_DELAY_S = supervisor.LONG_S = 0.004
+
+        def control(start):
+            region.column(Column.STATE)[start.slot] = SlotState.SERVING
+            while not counts[1]:
+                for slot in region.slots_in(SlotState.DEAD):
+                    region.column(Column.STATE)[slot] = SlotState.FREE
+                time.sleep(0.001)
+            os.kill(os.getppid(), signal.SIGTERM)
+            os.read(start.lifeline, 1)
+
+        def dies(start):
+            counts[0] += 1
+            region.column(Column.STATE)[start.slot] = SlotState.SERVING
+            return 1
+
+        def away():
+            counts[1] = counts[0]
+
+        roles = [Role("control", control), Role("worker", dies, on_wait=away, delay_s=0.001)]
+        code = Supervisor(region, roles, on_stop=lambda: None, grace_s=5.0).run()
+        print(counts[1])
+        sys.exit(code)
+        """,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "3\n"), ended.stderr
