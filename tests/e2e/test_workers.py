@@ -296,6 +296,20 @@ def test_the_death_of_the_first_process_ends_all(tmp_path: Path) -> None:
         gateway.start()
 
 
+def test_the_control_process_dies_while_the_database_is_away(tmp_path: Path) -> None:
+    database = tmp_path / "data" / "gateway.db"
+    with GatewayProcess(tmp_path, config=CONFIG) as gateway:
+        client = echo_client(gateway)
+        wait_until(lambda: metric(gateway, "ai_gateway_spool_depth") == 0)
+        away = database.rename(database.with_name("away.db"))
+        os.kill(children(gateway)[0], signal.SIGKILL)
+        wait_until(lambda: "waits for the database" in gateway.stdout(), what="the next one being there")
+        assert statuses(gateway, client, 9) == [200] * 9
+        away.rename(database)
+        wait_until(lambda: gateway.get_status("/metrics") == 401)
+        assert len(gateway.requests_of(client, minimum=9)) >= 9
+
+
 def test_a_port_that_is_taken(tmp_path: Path, gateway: GatewayProcess) -> None:
     other = GatewayProcess(tmp_path, config=CONFIG, port=gateway.port, start=False)
     other.launch()

@@ -23,6 +23,7 @@ from ai_gateway.assembly import (
     tend,
 )
 from ai_gateway.background import paused
+from ai_gateway.control import SNAPSHOT_POLL_S
 from ai_gateway.housekeeping import purge
 from ai_gateway.ingress.api import Api
 from ai_gateway.ingress.connection import GatewayProtocol
@@ -41,6 +42,7 @@ from ai_gateway.processes.common import Common
 from ai_gateway.processes.supervisor import Start
 from ai_gateway.shared.limiter import SharedLimiter
 from ai_gateway.shared.region import Column, Mark, Region, SlotState
+from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.shared_spool import CollectingSpool
 from ai_gateway.store.writer import Writer
 
@@ -84,7 +86,7 @@ async def control(common: Common, start: Start) -> None:
             total=common.in_flight,
         )
         if region.marks[Mark.RESTORED]:
-            await data.control.refresh()
+            await _refresh(data)
         else:
             await data.control.take_over()
         whole = Whole(common, data)
@@ -102,6 +104,21 @@ async def control(common: Common, start: Start) -> None:
         gc.collect()
         gc.freeze()
         await _serve_handed(common, slot, data, api_of(data, office), whole, certificates)
+
+
+async def _refresh(data: DataPath) -> None:
+    """See the clients; where the database is away, as soon as it is back: the workers serve on meanwhile, and
+    a start that failed would wait at its end for rows that nobody can store."""
+    told = False
+    while True:
+        try:
+            await data.control.refresh()
+            return
+        except StoreError as error:
+            if not told:
+                _log.error("the control process waits for the database: %s", error)
+            told = True
+        await asyncio.sleep(SNAPSHOT_POLL_S)
 
 
 async def _serve_handed(
