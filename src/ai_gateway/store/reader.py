@@ -1,7 +1,7 @@
 """Long reads in a process of their own, which takes only what processor time the gateway leaves.
 
 It starts at the first read and ends when nobody has asked for a while. Where the machine has no time left at
-all, so that it would never end, it is replaced by one of ordinary priority.
+all, so that it would never end, it is replaced by one that has a small share of it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite as dialect
 
 from ai_gateway.store import sqlite
 from ai_gateway.store.protocols import StoreError
-from ai_gateway.store.reads import LENGTH_BYTES, Ask, Told, framed, give_way
+from ai_gateway.store.reads import LENGTH_BYTES, Ask, Told, Way, framed, give_way
 
 __all__ = ["Reader", "Reads", "asked", "checked"]
 
@@ -73,14 +73,14 @@ class Reader:
 
     async def ask(self, ask: Ask) -> Told:
         """Raises: StoreError."""
-        gives_way = True
+        way: Way = "idle"
         for _ in range(TRIES):
-            child = await self._ready(gives_way=gives_way)
+            child = await self._ready(way)
             told = await child.ask(ask)
             if told is not None:
                 self._rest(child)
                 return checked(told, self._path)
-            gives_way = not child.was_starved
+            way = "nice" if child.was_starved else way
         raise StoreError(f"the database {self._path} cannot be read: the process that does it was ended")
 
     async def close(self) -> None:
@@ -89,11 +89,11 @@ class Reader:
         if self._child is not None:
             await self._child.end()
 
-    async def _ready(self, *, gives_way: bool) -> _Child:
+    async def _ready(self, way: Way) -> _Child:
         async with self._starting:
             if self._child is None or self._child.has_ended:
                 try:
-                    self._child = await _Child.start(self._path, gives_way=gives_way)
+                    self._child = await _Child.start(self._path, way)
                 except OSError as error:
                     reason = f"no process can be started for it: {error.strerror}"
                     raise StoreError(f"the database {self._path} cannot be read: {reason}") from error
@@ -109,10 +109,10 @@ class Reader:
 class _Child:
     """One process, until it ends."""
 
-    def __init__(self, process: Process, *, gives_way: bool) -> None:
+    def __init__(self, process: Process, way: Way) -> None:
         """Use `start`."""
         self._process = process
-        self._gives_way = gives_way
+        self._way = way
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[Told | None]] = {}
         self.has_ended = False
@@ -120,17 +120,15 @@ class _Child:
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
-    async def start(cls, path: Path, *, gives_way: bool) -> _Child:
+    async def start(cls, path: Path, way: Way) -> _Child:
         """Raises: OSError."""
-        way = "last" if gives_way else "alike"
         arguments = ["-P", "-m", "ai_gateway.store.reads", sqlite.uri(path), str(CACHE_KIB), way]
         process = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, stdin=PIPE, stdout=PIPE, env=_environment(), limit=_BUFFER_BYTES
         )
-        if gives_way:
-            with contextlib.suppress(ProcessLookupError):  # as its own threads will: its start takes 0.1 s
-                give_way(process.pid)
-        return cls(process, gives_way=gives_way)
+        with contextlib.suppress(ProcessLookupError):  # as it will do itself: its start takes 0.1 s
+            give_way(way, process.pid)
+        return cls(process, way)
 
     async def ask(self, ask: Ask) -> Told | None:
         """None: it has ended."""
@@ -142,7 +140,7 @@ class _Child:
         assert self._process.stdin is not None
         self._process.stdin.write(framed(msgspec.structs.replace(ask, number=number)))
         try:
-            if self._gives_way:
+            if self._way == "idle":
                 await self._watched(answer)
             told = await answer
         finally:

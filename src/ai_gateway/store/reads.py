@@ -1,6 +1,6 @@
-"""Reads of the history, and the program that answers them: `python -m ai_gateway.store.reads URI CACHE_KIB`.
+"""Reads of the history, and the program that answers them.
 
-It runs beside the gateway (`reader.py` starts it), so that a long read takes neither the interpreter nor the
+`python -m ai_gateway.store.reads URI CACHE_KIB WAY` runs beside the gateway (`reader.py` starts it), so that a long read takes neither the interpreter nor the
 processor from a request. It imports next to nothing: it is there in a moment, and takes little memory.
 On stdin come `Ask`s, on stdout go `Told`s, each MessagePack after its length (4 bytes, big-endian).
 """
@@ -20,7 +20,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-__all__ = ["LENGTH_BYTES", "Ask", "Told", "Value", "answer", "framed", "give_way"]
+__all__ = ["LENGTH_BYTES", "Ask", "Told", "Value", "Way", "answer", "framed", "give_way"]
 
 LENGTH_BYTES = 4
 THREADS = 3
@@ -28,6 +28,9 @@ THREADS = 3
 BUSY_TIMEOUT_S = 5.0
 
 Value = str | int | float | None
+Way = Literal["idle", "nice"]
+"""`idle`: takes what processor time nobody else wants; `nice`: a tenth of what the gateway gets beside it."""
+_NICE: dict[Way, int] = {"idle": 19, "nice": 10}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -136,14 +139,14 @@ class _Answerer:
         return connection
 
 
-def give_way(pid: int = 0) -> None:
-    """Let a process (0: this one) take what processor time nobody else wants. Raises: OSError."""
-    if sys.platform == "linux":
+def give_way(way: Way, pid: int = 0) -> None:
+    """Set the priority of a process (0: this one). Raises: OSError."""
+    if sys.platform == "linux" and way == "idle":
         # Whatever wakes up is run at once instead of this; the nicest of ordinary processes is not left
         # before its slice ends, some milliseconds (sched(7)).
         os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
     elif sys.platform != "win32":
-        os.setpriority(os.PRIO_PROCESS, pid, 19)
+        os.setpriority(os.PRIO_PROCESS, pid, _NICE[way])
 
 
 def main() -> None:
@@ -151,8 +154,7 @@ def main() -> None:
     uri, cache_kib, way = sys.argv[1:]
     for name in (signal.SIGINT, signal.SIGTERM):  # sent to a whole group: the gateway decides
         signal.signal(name, signal.SIG_IGN)
-    if way == "last":
-        give_way()
+    give_way("idle" if way == "idle" else "nice")
     answerer = _Answerer(uri, int(cache_kib), sys.stdout.buffer)
     answerer.start()
     decoder = msgspec.msgpack.Decoder(Ask)

@@ -152,6 +152,7 @@ async def test_one_that_gets_no_processor_is_replaced(
     assert (await reader.ask(WHO_ASKS)).rows == [[1]]
     (other,) = children()
     assert os.sched_getscheduler(other) == os.SCHED_OTHER
+    assert os.getpriority(os.PRIO_PROCESS, other) == 10
 
 
 @linux
