@@ -28,6 +28,7 @@ __all__ = ["Gone", "SharedAccount", "SharedReservation"]
 
 Held = tuple[Used, Used, int, int, int, float, float]
 """The day, the month; requests in flight; reserved: tokens in and out, USD of the day, USD of the month."""
+_WINDOWS_END = WINDOWS_AT + WINDOWS.size
 _MOST = 2**62
 """Sums stay here rather than leave their 64 bits: providers may name any figure."""
 
@@ -248,9 +249,7 @@ class SharedAccount:
 
     def _store_windows(self) -> None:
         minute, hour, day = self._windows
-        WINDOWS.pack_into(
-            self._memory,
-            WINDOWS_AT,
+        self._memory[WINDOWS_AT:_WINDOWS_END] = WINDOWS.pack(
             self._newest_s,
             minute.head,
             minute.tail,
@@ -293,9 +292,8 @@ class SharedAccount:
         local = self.local
         today, month = local.today, local.month
         changes = self._changes + 1
-        SUMS.pack_into(
-            self._memory,
-            SUMS_AT,
+        # Packed elsewhere first: `pack_into` begins with zeros, and others look without a lock.
+        self._memory[SUMS_AT:WINDOWS_AT] = SUMS.pack(
             self.generation,
             changes,
             local.day.start_s,

@@ -87,7 +87,7 @@ class Record:
     def refuse(self, reason: int) -> None:
         """Count one, by its place in `REASONS`; the account's lock is held."""
         at = _REASONS_AT + reason * _NUMBER.size
-        _NUMBER.pack_into(self.memory, at, _NUMBER.unpack_from(self.memory, at)[0] + 1)
+        self.memory[at : at + _NUMBER.size] = _NUMBER.pack(_NUMBER.unpack_from(self.memory, at)[0] + 1)
 
     def row(self, slot: int) -> tuple[float, int, int, int, int, float, float]:
         """What a process has reserved, as `ROW`."""
@@ -97,14 +97,14 @@ class Record:
         return row
 
     def write_row(self, slot: int, row: Sequence[float]) -> None:
-        ROW.pack_into(self.memory, _ROWS_AT + slot * ROW.size, *row)
+        at = _ROWS_AT + slot * ROW.size
+        self.memory[at : at + ROW.size] = ROW.pack(*row)
 
     def give(self, client_id: str) -> None:
         """To a client, or with an empty id to nobody: with all numbers 0, and a generation of its own."""
         following = self.generation + 1
         end = self._entries_at
-        self.memory[SUMS_AT:end] = bytes(end - SUMS_AT)
-        _NUMBER.pack_into(self.memory, SUMS_AT, following)
+        self.memory[SUMS_AT:end] = _NUMBER.pack(following).ljust(end - SUMS_AT, b"\0")
         self.memory[:ID_BYTES] = client_id.encode().ljust(ID_BYTES, b"\0")
 
 
