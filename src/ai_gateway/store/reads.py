@@ -1,8 +1,9 @@
-"""Reads of the history, and the program that answers them.
+"""Reads of the history, and the program that answers them, in a process beside the gateway.
 
-`python -m ai_gateway.store.reads URI CACHE_KIB WAY` runs beside the gateway (`reader.py` starts it), so that a long read takes neither the interpreter nor the
-processor from a request. It imports next to nothing: it is there in a moment, and takes little memory.
-On stdin come `Ask`s, on stdout go `Told`s, each MessagePack after its length (4 bytes, big-endian).
+`reader.py` starts it as `python -m ai_gateway.store.reads URI CACHE_KIB WAY`, so that a long read takes
+neither the interpreter nor the processor from a request. It imports next to nothing: it is there in a moment,
+and takes little memory. On stdin come `Ask`s, on stdout go `Told`s, each MessagePack after its length (4
+bytes, big-endian).
 """
 
 from __future__ import annotations
