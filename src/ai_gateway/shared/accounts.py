@@ -20,7 +20,7 @@ from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.interface import Spent
 from ai_gateway.policy.limits import Limits, Used, Want
 from ai_gateway.policy.windows import DAY_S, HOUR_S, MINUTE_S
-from ai_gateway.shared.records import SUMS, SUMS_AT, WINDOWS, WINDOWS_AT, Record
+from ai_gateway.shared.records import STATE_BYTES, STATES_AT, SUMS, WINDOWS, Record
 from ai_gateway.shared.region import Column, Region
 from ai_gateway.shared.windows import SharedWindow
 
@@ -28,7 +28,6 @@ __all__ = ["Gone", "SharedAccount", "SharedReservation"]
 
 Held = tuple[Used, Used, int, int, int, float, float]
 """The day, the month; requests in flight; reserved: tokens in and out, USD of the day, USD of the month."""
-_WINDOWS_END = WINDOWS_AT + WINDOWS.size
 _MOST = 2**62
 """Sums stay here rather than leave their 64 bits: providers may name any figure."""
 
@@ -45,12 +44,14 @@ class SharedAccount:
         "_calendar",
         "_changes",
         "_file",
+        "_head",
         "_lock",
         "_memory",
         "_month",
         "_newest_s",
         "_row",
         "_slot",
+        "_stores_windows",
         "_was",
         "_windows",
         "generation",
@@ -60,7 +61,7 @@ class SharedAccount:
 
     def __init__(self, region: Region, record: Record, slot: int, calendar: Calendar, wall_s: float) -> None:
         self.record = record
-        self._memory = record.memory
+        self._memory, self._head = record.memory, record.head()
         self._slot, self._calendar = slot, calendar
         self._file, self._lock = region.file, record.index + 1
         self._busy = region.cell(Column.BUSY, slot)
@@ -73,6 +74,7 @@ class SharedAccount:
         self.local.windows = self._windows  # type: ignore[assignment]  # three of them
         self._month = _number(self.local.day.month)
         self._changes = 0
+        self._stores_windows = False
         self._newest_s = 0.0
         self._row = list(record.row(slot))
         self._was = self._held()
@@ -183,30 +185,30 @@ class SharedAccount:
         lock = self._lock
         lockf(self._file, LOCK_EX, 1, lock)
         self._busy[0] = lock
-        sums = SUMS.unpack_from(self._memory, SUMS_AT)
-        if sums[0] != self.generation:
+        if self._head[0] != self.generation:
             self._let_go()
             raise Gone
-        self._load(sums)
+        self._stores_windows = False
+        self._load(SUMS.unpack_from(self._memory, self._state_at()))
 
     def _peek(self) -> bool:
         """Load all of it without a lock, to tell of it; False where somebody just changes it."""
-        memory = self._memory
-        first = bytes(memory[SUMS_AT : WINDOWS_AT + WINDOWS.size])
-        sums = SUMS.unpack_from(first)
-        if sums[0] != self.generation or sums[1] != sums[-1]:
+        memory, start = self._memory, self._state_at()
+        state = bytes(memory[start : start + STATE_BYTES])
+        sums = SUMS.unpack_from(state)
+        if sums[0] != sums[-1] or state != memory[start : start + STATE_BYTES]:
             return False
-        if first != memory[SUMS_AT : WINDOWS_AT + WINDOWS.size]:
+        if self._head[0] != self.generation:
             return False
         self._load(sums)
-        self._load_windows()
+        self._load_windows(state, SUMS.size)
         for window in self._windows:
             window.tidies = False
         return True
 
     def _load(self, sums: tuple[Any, ...]) -> None:  # Any: as `struct` has it; the types are those of `SUMS`
         local = self.local
-        _, self._changes, day_s, month, in_flight, requests, given, taken, usd, *held, _ = sums
+        self._changes, day_s, month, in_flight, requests, given, taken, usd, *held, _ = sums
         if day_s != local.day.start_s and day_s:
             local.day, local.today = self._calendar.day(day_s), Used()
         if month != self._month and month:
@@ -225,7 +227,12 @@ class SharedAccount:
             of_month.held_usd,
         )
 
-    def _load_windows(self) -> None:
+    def _state_at(self) -> int:
+        """Of the one that counts."""
+        return STATES_AT + self._head[1] * STATE_BYTES
+
+    def _load_windows(self, state: bytes | None = None, start: int = 0) -> None:
+        """From the record, whose lock is held, or a copy."""
         minute, hour, day = self._windows
         (
             self._newest_s,
@@ -244,12 +251,18 @@ class SharedAccount:
             day.total,
             day.gone_s,
             day.first_s,
-        ) = WINDOWS.unpack_from(self._memory, WINDOWS_AT)
+        ) = WINDOWS.unpack_from(
+            self._memory if state is None else state, start or self._state_at() + SUMS.size
+        )
         minute.tidies = hour.tidies = day.tidies = True
 
     def _store_windows(self) -> None:
+        """They count with the sums, see `_store`."""
         minute, hour, day = self._windows
-        self._memory[WINDOWS_AT:_WINDOWS_END] = WINDOWS.pack(
+        self._stores_windows = True
+        WINDOWS.pack_into(
+            self._memory,
+            STATES_AT + (1 - self._head[1]) * STATE_BYTES + SUMS.size,
             self._newest_s,
             minute.head,
             minute.tail,
@@ -292,9 +305,14 @@ class SharedAccount:
         local = self.local
         today, month = local.today, local.month
         changes = self._changes + 1
-        # Packed elsewhere first: `pack_into` begins with zeros, and others look without a lock.
-        self._memory[SUMS_AT:WINDOWS_AT] = SUMS.pack(
-            self.generation,
+        memory, other = self._memory, 1 - self._head[1]
+        start = STATES_AT + other * STATE_BYTES
+        if not self._stores_windows:
+            now = self._state_at()
+            memory[start + SUMS.size : start + STATE_BYTES] = memory[now + SUMS.size : now + STATE_BYTES]
+        SUMS.pack_into(
+            memory,
+            start,
             changes,
             local.day.start_s,
             self._month,
@@ -310,6 +328,7 @@ class SharedAccount:
             month.held_usd,
             changes,
         )
+        self._head[1] = other
 
     def _held(self) -> Held:
         local = self.local

@@ -9,15 +9,25 @@ from collections.abc import Sequence
 from ai_gateway.shared.region import Mark, Region
 from ai_gateway.shared.windows import MAX_ENTRIES
 
-__all__ = ["DIRECTORY", "REASONS", "ROW", "SUMS", "SUMS_AT", "WINDOWS", "WINDOWS_AT", "Record", "Records"]
+__all__ = [
+    "DIRECTORY",
+    "REASONS",
+    "ROW",
+    "STATES_AT",
+    "STATE_BYTES",
+    "SUMS",
+    "WINDOWS",
+    "Record",
+    "Records",
+]
 
 DIRECTORY = 0
 """The lock under which records are given to clients and taken back; an account's is its index + 1."""
 PER_CHUNK = 64
-SUMS = struct.Struct("<qq dq qqqqd qqd dd q")
-"""The record's generation; how often it was changed, and the same again at the end; the day (its first
-instant), the month (YYYYMM); requests in flight; of the day: requests, tokens in and out, USD, then what is
-reserved of those; USD of the month, and reserved."""
+SUMS = struct.Struct("<q dq qqqqd qqd dd q")
+"""How often the record was changed, and the same again at the end; the day (its first instant), the month
+(YYYYMM); requests in flight; of the day: requests, tokens in and out, USD, then what is reserved of those;
+USD of the month, and reserved."""
 WINDOWS = struct.Struct("<d" + "qqqdd" * 3)
 """The newest admission, then each window's own."""
 ROW = struct.Struct("<dq qqqd d")
@@ -37,11 +47,15 @@ REASONS = (
 """`LimitReached.reason`, each with a counter."""
 
 ID_BYTES = 64
-SUMS_AT = ID_BYTES
-WINDOWS_AT = SUMS_AT + SUMS.size
+HEAD_AT, HEAD_BYTES = ID_BYTES, 16
+"""Two numbers: the record's generation, and which of the two states counts."""
+STATES_AT = HEAD_AT + HEAD_BYTES
+STATE_BYTES = SUMS.size + WINDOWS.size
+"""Sums, then windows. There are two: the one that does not count is written, then one number says that it
+does. `pack_into` clears what it is about to write, and a process may be killed at any moment."""
 _NUMBER = struct.Struct("<q")
 _REFUSALS = struct.Struct(f"<{len(REASONS)}q")
-_REASONS_AT = WINDOWS_AT + WINDOWS.size
+_REASONS_AT = STATES_AT + 2 * STATE_BYTES
 _ROWS_AT = _REASONS_AT + _REFUSALS.size
 _ENTRY_BYTES = 3 * 16
 """The three windows' entries of the same number stand together: a client that asks seldom needs one page."""
@@ -76,8 +90,12 @@ class Record:
     @property
     def generation(self) -> int:
         """Another one: the record has been given to somebody else."""
-        generation: int = _NUMBER.unpack_from(self.memory, SUMS_AT)[0]
+        generation: int = _NUMBER.unpack_from(self.memory, HEAD_AT)[0]
         return generation
+
+    def head(self) -> memoryview[int]:
+        """The generation, and which state counts."""
+        return self.memory[HEAD_AT:STATES_AT].cast("q")
 
     @property
     def refusals(self) -> tuple[int, ...]:
@@ -87,7 +105,7 @@ class Record:
     def refuse(self, reason: int) -> None:
         """Count one, by its place in `REASONS`; the account's lock is held."""
         at = _REASONS_AT + reason * _NUMBER.size
-        self.memory[at : at + _NUMBER.size] = _NUMBER.pack(_NUMBER.unpack_from(self.memory, at)[0] + 1)
+        self.memory[at : at + 8] = _NUMBER.pack(_NUMBER.unpack_from(self.memory, at)[0] + 1)
 
     def row(self, slot: int) -> tuple[float, int, int, int, int, float, float]:
         """What a process has reserved, as `ROW`."""
@@ -97,14 +115,13 @@ class Record:
         return row
 
     def write_row(self, slot: int, row: Sequence[float]) -> None:
-        at = _ROWS_AT + slot * ROW.size
-        self.memory[at : at + ROW.size] = ROW.pack(*row)
+        ROW.pack_into(self.memory, _ROWS_AT + slot * ROW.size, *row)
 
     def give(self, client_id: str) -> None:
         """To a client, or with an empty id to nobody: with all numbers 0, and a generation of its own."""
-        following = self.generation + 1
+        self.head()[0] += 1
         end = self._entries_at
-        self.memory[SUMS_AT:end] = _NUMBER.pack(following).ljust(end - SUMS_AT, b"\0")
+        self.memory[STATES_AT:end] = bytes(end - STATES_AT)
         self.memory[:ID_BYTES] = client_id.encode().ljust(ID_BYTES, b"\0")
 
 
@@ -143,7 +160,7 @@ class Records:
             if record is None:
                 return True
             with self._region.locked(record.index + 1):
-                if SUMS.unpack_from(record.memory, SUMS_AT)[4]:
+                if SUMS.unpack_from(record.memory, STATES_AT + record.head()[1] * STATE_BYTES)[3]:
                     return False
                 record.give("")
             del self._known[client_id]

@@ -131,6 +131,8 @@ def test_what_killed_processes_held_is_free_again(attempt: int) -> None:
         assert today.held_usd == local.month.held_usd == 5 / 1024
         windows = [window.used(time.monotonic()) for window in local.windows]
         assert windows == [window.used(time.monotonic() + 50) for window in local.windows]
-        assert min(windows) >= 60
+        assert min(windows) > WORKERS * 19, "but for one each, which may be taken back"
+        counts = [*windows, local.today.requests]
+        assert max(counts) - min(counts) <= WORKERS, "one each that was just being let in or taken back"
     mine.cancel()
     assert limiter.in_flight == 0
