@@ -149,7 +149,7 @@ def test_a_problem_names_key_and_line(text: str, problem: str) -> None:
 
 
 REFUSED = [
-    ("server: {workers: 0}", "1: server.workers: Input should be greater than or equal to 1"),
+    ("server: {workers: 0}", "1: server.workers: must be at least 1"),
     (
         "database: {url: 'postgresql://u:sesame@h/d'}",
         "1: database.url: this version keeps its data in SQLite",
