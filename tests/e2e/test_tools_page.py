@@ -337,7 +337,7 @@ def test_a_client_picks_its_tools(browser: Browser, place: Place) -> None:
     page.get_by_role("checkbox", name="get_time").check()
     calm(watched)
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("heading", name="tea-house")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"/clients/{place.client.id}$"))
     expect(page.get_by_text("shop__*")).to_be_visible()
     assert place.admin.get(f"/clients/{place.client.id}")["client"]["server_tools"] == ["shop__*", "get_time"]
     watched.close()
