@@ -213,8 +213,9 @@ def environment() -> dict[str, str]:
 
 
 def as_json(report: Report) -> bytes:
-    """The report, for `read`."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+    """The report, for `read`: the same whether it was measured or read."""
+    plain = read(msgspec.json.encode(report))  # where a whole number was counted, a float is meant
+    return msgspec.json.format(msgspec.json.encode(plain), indent=1) + b"\n"
 
 
 def read(text: bytes) -> Report:
