@@ -81,7 +81,7 @@ def test_starts_that_fail_do_not_use_up_all_places() -> None:
                 os.kill(os.getppid(), signal.SIGTERM)
                 os.read(start.lifeline, 1)
             while region.slots_in(SlotState.STARTING) or len(region.slots_in(SlotState.SERVING)) < 2:
-                time.sleep(0.001)
+                time.sleep(0.001)  # between two looks: shared memory wakes nobody
             return 1
 
         supervise(control, serve)
@@ -97,7 +97,6 @@ def test_it_ends_where_nobody_is_left_to_clear_up() -> None:
         """
         def dies(start):
             region.column(Column.STATE)[start.slot] = SlotState.SERVING
-            time.sleep(0.05)
             return 1
 
         supervise(dies, serve)
