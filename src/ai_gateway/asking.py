@@ -35,7 +35,7 @@ from ai_gateway.providers import Provider, Upstream
 from ai_gateway.upstream.headers import for_translated, for_upstream, traced, value_of
 from ai_gateway.upstream.media import MediaFetcher, inline_urls
 from ai_gateway.upstream.pool import TransportPool
-from ai_gateway.upstream.transport import UpstreamRequest
+from ai_gateway.upstream.transport import SentHeaders, UpstreamRequest
 
 __all__ = ["Asker", "Costs", "Order", "Reader", "check_plain", "moment_of", "read"]
 
@@ -204,6 +204,7 @@ class Asker:
             entry.record.model_served = target.model
             return None
         upstream = target.upstream
+        sent = outgoing_headers(call, upstream, exchange, rendered)
         outgoing = UpstreamRequest(
             method=call.method,
             url=upstream.url(
@@ -211,7 +212,8 @@ class Asker:
                 model=target.model,
                 query=joined(rendered.query, call, exchange),
             ),
-            headers=outgoing_headers(call, upstream, exchange, rendered),
+            headers=sent.pairs,
+            sent=sent,
             body=rendered.body,
             timeout_s=client.settings.timeout_seconds,
             repeatable=order.repeatable,
@@ -272,7 +274,8 @@ def _of_attempt(
     if patience_s < outgoing.timeout_s:
         outgoing = msgspec.structs.replace(outgoing, first_s=max(patience_s, 0.001))
     if trace is not None:
-        outgoing = msgspec.structs.replace(outgoing, headers=traced(outgoing.headers, trace, number))
+        headers = traced(outgoing.headers, trace, number)
+        outgoing = msgspec.structs.replace(outgoing, headers=headers, sent=None)
     return outgoing
 
 
@@ -336,18 +339,22 @@ def joined(query: str, call: Call, exchange: Exchange) -> str:
     return f"{query}&{own}" if query and own else query or own
 
 
-def outgoing_headers(
-    call: Call, upstream: Upstream, exchange: Exchange, rendered: Rendered
-) -> list[tuple[str, str]]:
+def outgoing_headers(call: Call, upstream: Upstream, exchange: Exchange, rendered: Rendered) -> SentHeaders:
     """The caller's own headers pass; those of another dialect mean nothing to this provider."""
     if exchange.foreign:
-        return for_translated(call.headers, upstream, rendered.headers)
+        return SentHeaders(for_translated(call.headers, upstream, rendered.headers))
+    said = call.said if exchange.is_json and not rendered.headers else None
+    if said is not None and said.sent is not None and said.upstream is upstream:
+        return said.sent
     kind = b"application/json" if exchange.is_json else value_of(call.headers, b"content-type")
     headers = for_upstream(call.headers, upstream, kind)
-    if not rendered.headers:
-        return headers
-    said = dict(headers)
-    return [*headers, *(pair for pair in rendered.headers if pair[1] not in said.get(pair[0], ""))]
+    if rendered.headers:
+        own = dict(headers)
+        headers += [pair for pair in rendered.headers if pair[1] not in own.get(pair[0], "")]
+    sent = SentHeaders(headers)
+    if said is not None:
+        said.upstream, said.sent = upstream, sent
+    return sent
 
 
 def log_bodies(entry: Entry, asked: bytes, sent: bytes) -> None:

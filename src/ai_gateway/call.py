@@ -10,10 +10,31 @@ from ai_gateway.core.trace import TraceContext
 from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.interface import Asked
 from ai_gateway.policy.snapshot import KeyGrant
+from ai_gateway.providers import Upstream
+from ai_gateway.upstream.transport import SentHeaders
 
-__all__ = ["Call", "Caller", "HeaderList"]
+__all__ = ["Call", "Caller", "HeaderList", "Said"]
 
 HeaderList = list[tuple[bytes, bytes]]
+
+
+class Said(msgspec.Struct, kw_only=True, eq=False):
+    """What the head of a request says, for the next request with the same head. It holds the key: never to
+    be shown."""
+
+    path: str
+    label: str
+    endpoint: Endpoint
+    key: str | None
+    query: str
+    asked: Asked
+    grant: KeyGrant | None = None
+    """What the key opens."""
+    moment: object = None
+    """The snapshot's, in which `grant` holds."""
+    upstream: Upstream | None = None
+    sent: SentHeaders | None = None
+    """What goes to `upstream`."""
 
 
 class Call(msgspec.Struct, kw_only=True, eq=False):
@@ -41,6 +62,8 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     """What the path says beside the endpoint."""
     trace: TraceContext | None = None
     """Where requests are traced."""
+    said: Said | None = None
+    """Where the caller may send the same head again."""
 
 
 class Caller(Protocol):

@@ -24,7 +24,7 @@ from ai_gateway.dialects.estimates import check_input
 from ai_gateway.dialects.tool_conversation import RoundExchange
 from ai_gateway.errors import GatewayError, Overloaded, UpstreamError
 from ai_gateway.policy.access import authenticate, check_grant, resolve_model, served_model
-from ai_gateway.policy.snapshot import ClientPolicy, Snapshot
+from ai_gateway.policy.snapshot import ClientPolicy, KeyGrant, Snapshot
 from ai_gateway.policy.targets import target_of
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import value_of
@@ -122,7 +122,7 @@ class Pipeline:
 
         Raises: Unauthenticated, Forbidden, Overloaded.
         """
-        grant = call.grant or authenticate(self.snapshot, call.key)
+        grant = call.grant or self._granted(call)
         client = grant.client
         record = entry.record
         record.client_id, record.client_name, record.key_tail = client.id, client.name, grant.tail
@@ -134,6 +134,16 @@ class Pipeline:
         if reason is not None:
             raise Overloaded(reason, retry_after_s=OVERLOAD_RETRY_AFTER_S)
         return client
+
+    def _granted(self, call: Call) -> KeyGrant:
+        """Raises: Unauthenticated."""
+        said, snapshot = call.said, self.snapshot
+        if said is not None and said.grant is not None and said.moment is snapshot.moment:
+            return said.grant
+        grant = authenticate(snapshot, call.key)
+        if said is not None:
+            said.grant, said.moment = grant, snapshot.moment
+        return grant
 
     async def _serve(self, call: Call, caller: Caller, entry: Entry) -> None:
         client = self.enter(call, entry)

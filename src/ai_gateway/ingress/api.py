@@ -13,7 +13,7 @@ import msgspec
 
 from ai_gateway.answer_headers import answer_headers
 from ai_gateway.answering import refuse
-from ai_gateway.call import Call
+from ai_gateway.call import Call, Said
 from ai_gateway.dialects.endpoints import PLAIN, Family, Job, plain
 from ai_gateway.dialects.interface import Asked
 from ai_gateway.dialects.registry import render_error
@@ -104,6 +104,13 @@ class Api:
             await serve_asgi(self._admin, caller, client=client)
             return
         caller.max_body = self._max_body_bytes
+        known = caller.known
+        if known is not None and known.said is not None:
+            call = _call_again(caller, known.said)
+            if self._trusted_proxies:
+                call.address = _behind_proxies(call.address, call.headers, self._trusted_proxies)
+            await self._pipeline.run(call, caller)
+            return
         if method in ("GET", "HEAD") and await self._page(path, caller.headers, caller):
             return
         call, hint = _call(caller)
@@ -123,6 +130,8 @@ class Api:
             await self._models(call, caller, found)
         else:
             _ask(call, found)
+            if known is not None:
+                known.said = call.said = _said(call)
             await self._pipeline.run(call, caller)
 
     async def _page(self, path: str, headers: HeaderList, caller: HttpCaller) -> bool:
@@ -191,6 +200,38 @@ def _call(caller: HttpCaller) -> tuple[Call, Family]:
         query=query,
     )
     return call, family
+
+
+def _said(call: Call) -> Said:
+    return Said(
+        path=call.path,
+        label=call.label,
+        endpoint=call.endpoint,
+        key=call.key,
+        query=call.query,
+        asked=call.asked,
+    )
+
+
+def _call_again(caller: HttpCaller, said: Said) -> Call:
+    """The call that a known head stands for."""
+    started_s, started_ms = time.perf_counter(), time.time_ns() // 1_000_000
+    peer = caller.peer
+    return Call(
+        id=f"req_{started_ms:012x}{random.getrandbits(64):016x}",
+        started_s=started_s,
+        started_ms=started_ms,
+        method=caller.method,
+        path=said.path,
+        label=said.label,
+        endpoint=said.endpoint,
+        headers=caller.headers,
+        key=said.key,
+        address=peer[0] if peer else None,
+        query=said.query,
+        asked=said.asked,
+        said=said,
+    )
 
 
 def _behind_proxies(address: str | None, headers: HeaderList, trusted: Networks) -> str | None:

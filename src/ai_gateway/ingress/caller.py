@@ -16,6 +16,7 @@ from ai_gateway.ingress.responses import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from ai_gateway.ingress.connection import GatewayProtocol
+    from ai_gateway.ingress.known_head import KnownHead
 
 __all__ = ["Application", "HttpCaller", "Receive", "Scope", "Send"]
 
@@ -61,6 +62,7 @@ class HttpCaller:
         "finished",
         "headers",
         "keep_alive",
+        "known",
         "max_body",
         "method",
         "path",
@@ -83,15 +85,18 @@ class HttpCaller:
         http_1_1: bool,
         expects: bool,
         keep_alive: bool,
+        known: KnownHead | None = None,
     ) -> None:
         """`path` and `query` as they came; names of `headers` in lower case; `length` of the body, as
-        far as the head tells it; `expects`: the body comes if it is called for."""
+        far as the head tells it; `expects`: the body comes if it is called for. `known`: the head, where the
+        next request may have the same."""
         self._connection = connection
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers
         self.keep_alive = keep_alive
+        self.known = known
         self.max_body = 0
         """Bytes; set by whoever answers, before the body is read."""
         self.task: asyncio.Task[None] | None = None

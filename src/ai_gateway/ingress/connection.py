@@ -26,6 +26,7 @@ from ai_gateway.ingress.heads import (
     target_of,
     without_upgrade,
 )
+from ai_gateway.ingress.known_head import KnownHead
 from ai_gateway.ingress.patience import Patience
 from ai_gateway.ingress.refusals import RequestTimeout, refusal
 
@@ -39,6 +40,7 @@ MAX_WAITING = 8
 """Requests behind the one that is being answered: past this the connection is not read. Until then it is,
 since only who reads is told of a hang-up."""
 REFUSAL_LINGER_S = 1.0
+MAX_STRANGERS = 4
 
 
 class GatewayProtocol(asyncio.Protocol):
@@ -81,6 +83,15 @@ class GatewayProtocol(asyncio.Protocol):
         self._idle_since: float | None = None
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._at_rest = True
+        """Between two requests: of the next one, nothing has come."""
+        self._fresh = b""
+        """The read that the parser is in, where it began at rest."""
+        self._known: KnownHead | None = None
+        self._strangers = 0
+        """Heads in a row that were not known."""
+        self._left = 0
+        """Bytes of the body behind a known head that are to come."""
         self._upgrades = False
         """The parser will stop behind this head, which asks for another protocol."""
         self._to_websocket = False
@@ -137,6 +148,11 @@ class GatewayProtocol(asyncio.Protocol):
         if self._refused:
             return
         self._idle_since = None
+        if self._known is not None:
+            data = self._read_known(self._known, data)
+            if not data:
+                return
+        self._fresh = data if self._at_rest else b""
         try:
             self._read(data)
         except httptools.HttpParserError as error:
@@ -148,6 +164,42 @@ class GatewayProtocol(asyncio.Protocol):
             return
         if self._parser is not None:
             self._mind(len(data))
+
+    def _read_known(self, known: KnownHead, data: bytes) -> bytes:
+        """Requests with a head that need not be parsed, and their bodies. Returns what is for the parser."""
+        while data:
+            if not self._left:
+                found = known.find(data) if self._at_rest else None
+                if found is None:
+                    break
+                self._left, start = found
+                data = data[start:]
+                self._strangers = 0
+                self._at_rest = False
+                self._patience.begin(self.now_s)
+                self._enter(
+                    HttpCaller(
+                        self,
+                        method=known.method,
+                        path=known.path,
+                        query=known.query,
+                        headers=known.headers(self._left),
+                        length=self._left,
+                        http_1_1=True,
+                        expects=False,
+                        keep_alive=not self.draining,
+                        known=known,
+                    )
+                )
+            part = data if len(data) <= self._left else data[: self._left]
+            if part:
+                data = data[len(part) :]
+                self._left -= len(part)
+                self._patience.received(len(part))
+                self.on_body(part)
+            if not self._left:
+                self.on_message_complete()
+        return data
 
     def _read(self, data: bytes) -> None:
         """Raises: HttpParserError."""
@@ -196,6 +248,7 @@ class GatewayProtocol(asyncio.Protocol):
         self._url, self._headers = b"", []
         self._upgrades = self._to_websocket = False
         self._in_head, self._head_begins, self._head_bytes = True, True, 0
+        self._at_rest = False
         self._patience.begin(self.now_s)
 
     def on_url(self, url: bytes) -> None:
@@ -207,6 +260,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head_bytes = False, 0
+        fresh, self._fresh = self._fresh, b""
         self._patience.begin(self.now_s)
         parser = self._parser
         assert parser is not None
@@ -218,17 +272,34 @@ class GatewayProtocol(asyncio.Protocol):
             self._to_websocket = self._wants_websocket(parser, upgrade)
             return
         http_1_1 = version == "1.1"
-        caller = HttpCaller(
-            self,
-            method=parser.get_method().decode("ascii"),
-            path=path,
-            query=query,
-            headers=self._headers,
-            length=length,
-            http_1_1=http_1_1,
-            expects=expects and http_1_1,
-            keep_alive=http_1_1 and not self.draining and parser.should_keep_alive(),
+        method = parser.get_method().decode("ascii")
+        keep_alive = http_1_1 and not self.draining and parser.should_keep_alive()
+        plain = length and keep_alive and fresh and not expects
+        self._enter(
+            HttpCaller(
+                self,
+                method=method,
+                path=path,
+                query=query,
+                headers=self._headers,
+                length=length,
+                http_1_1=http_1_1,
+                expects=expects and http_1_1,
+                keep_alive=keep_alive,
+                known=self._get_to_know(fresh, method, path, query) if plain else None,
+            )
         )
+
+    def _get_to_know(self, read: bytes, method: str, path: str, query: bytes) -> KnownHead | None:
+        """A head at the beginning of a read, for the next time; not of a caller whose heads all differ."""
+        self._known = None
+        if self._strangers < MAX_STRANGERS:
+            self._strangers += 1
+            self._known = KnownHead.of(read, self._headers, method=method, path=path, query=query)
+        return self._known
+
+    def _enter(self, caller: HttpCaller) -> None:
+        """A request has come, though perhaps not its body."""
         before, self._latest = self._latest, caller
         if before is None or before.finished:
             self._start(caller)
@@ -251,6 +322,7 @@ class GatewayProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._patience.rest()
         if not self._upgrades and self._latest is not None:
+            self._at_rest = True
             self._latest.complete()
 
     def _wants_websocket(self, parser: httptools.HttpRequestParser, upgrade: bytes | None) -> bool:

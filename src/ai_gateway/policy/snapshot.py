@@ -103,6 +103,8 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     version: int = -1
     clients: dict[str, ClientPolicy] = {}
     """By id."""
+    moment: object = msgspec.field(default_factory=object)
+    """Another one in each snapshot, whatever its version: who remembers it keeps no snapshot alive."""
 
     @classmethod
     def of(cls, clients: Iterable[Client], version: int, before: Snapshot | None = None) -> Snapshot:

@@ -27,6 +27,7 @@ DRAIN_S = 1.0
 DRAIN_BYTES = 64 * 1024
 
 Origin = tuple[str, str, int]
+_INVALID = "the upstream's address is not valid: check the client's base_url"
 
 
 class Http1Response:
@@ -166,16 +167,29 @@ class Http1Transport:
 
 def _head(request: UpstreamRequest, host: str) -> bytes:
     """The request's head. Raises: UpstreamUnreachable where the address holds what no URL may."""
-    url = request.url
+    url, sent = request.url, request.sent
     path_at = url.find("/", url.find("//") + 2)
     path = url[path_at:] if path_at >= 0 else "/"
-    lines = [f"{request.method} {path} HTTP/1.1", f"Host: {host}", *map(": ".join, request.headers)]
+    start = f"{request.method} {path} HTTP/1.1\r\nHost: {host}\r\n"
+    if start.count("\n") != 2 or " " in path:
+        raise UpstreamUnreachable(_INVALID)
+    lines = None if sent is None else sent.lines
+    if lines is None:
+        lines = _lines(request.headers)
+        if sent is not None:
+            sent.lines = lines
+    head = start.encode("latin-1") + lines
     if request.body or request.method in ("POST", "PUT", "PATCH"):
-        lines.append(f"Content-Length: {len(request.body)}")
-    text = "\r\n".join(lines)
-    if text.count("\n") != len(lines) - 1 or " " in path:
-        raise UpstreamUnreachable("the upstream's address is not valid: check the client's base_url")
-    return (text + "\r\n\r\n").encode("latin-1")
+        return b"%bContent-Length: %d\r\n\r\n" % (head, len(request.body))
+    return head + b"\r\n"
+
+
+def _lines(headers: list[tuple[str, str]]) -> bytes:
+    """Raises: UpstreamUnreachable where a value, of the client's settings, is more than a line."""
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if text.count("\n") != len(headers):
+        raise UpstreamUnreachable(_INVALID)
+    return text.encode("latin-1")
 
 
 def _unreachable(error: OSError | ValueError) -> UpstreamUnreachable:
@@ -190,4 +204,4 @@ def _unreachable(error: OSError | ValueError) -> UpstreamUnreachable:
         case OSError(strerror=str(reason)):
             return UpstreamUnreachable(f"could not connect to the upstream: {reason}")
         case _:
-            return UpstreamUnreachable("the upstream's address is not valid: check the client's base_url")
+            return UpstreamUnreachable(_INVALID)

@@ -7,10 +7,18 @@ from typing import Protocol
 
 import msgspec
 
-__all__ = ["Take", "Transport", "UpstreamRequest", "UpstreamResponse", "pass_on"]
+__all__ = ["SentHeaders", "Take", "Transport", "UpstreamRequest", "UpstreamResponse", "pass_on"]
 
 Take = Callable[[bytes], bool]
 """Gets a part of a body; False: no more for now."""
+
+
+class SentHeaders(msgspec.Struct, eq=False):
+    """Headers that several requests have in common."""
+
+    pairs: list[tuple[str, str]]
+    lines: bytes | None = None
+    """The same as they go out, once they have."""
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +31,8 @@ class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float
     first_s: float = 0.0
     """0.0: as `timeout_s`."""
+    sent: SentHeaders | None = None
+    """`headers`, where others have them, too."""
     repeatable: bool = True
     """May be sent again where a connection that was kept closes without an answer. Others get a connection of
     their own: nobody can tell whether the upstream has acted on them."""

@@ -1,0 +1,101 @@
+"""A request head that has been read and checked, and is known again where it comes once more.
+
+Callers that keep their connection send the same head with each request, but for the length of the body. What
+was read of it holds for every head of the same bytes, so that those need not be parsed: a length is the only
+thing that may differ, in digits that can be read in one way.
+
+Source: RFC 9112 (HTTP/1.1), sections 2.2 and 6.
+"""
+
+from __future__ import annotations
+
+from ai_gateway.call import Said
+
+__all__ = ["KnownHead"]
+
+MAX_KEPT_BYTES = 8 * 1024
+"""Of a head: each connection keeps one."""
+MAX_DIGITS = 12
+_END = b"\r\n\r\n"
+_LENGTH = b"\r\ncontent-length:"
+
+
+class KnownHead:
+    """The bytes around the length, and what they mean. It holds the caller's key: never to be shown."""
+
+    __slots__ = ("_after", "_at", "_before", "_headers", "method", "path", "query", "said")
+
+    def __init__(
+        self,
+        before: bytes,
+        after: bytes,
+        *,
+        method: str,
+        path: str,
+        query: bytes,
+        headers: list[tuple[bytes, bytes]],
+        at: int,
+    ) -> None:
+        """`at` is the place of the length among the `headers`."""
+        self._before = before
+        self._after = after
+        self._headers = headers
+        self._at = at
+        self.method = method
+        self.path = path
+        self.query = query
+        self.said: Said | None = None
+        """What whoever answers has made of it."""
+
+    @classmethod
+    def of(
+        cls, data: bytes, headers: list[tuple[bytes, bytes]], *, method: str, path: str, query: bytes
+    ) -> KnownHead | None:
+        """Of a head that was read from the beginning of `data` and has passed all checks, with a body of a
+        length that it tells. None where it is not plain enough: nothing that a reader might skip."""
+        end = data.find(_END) + len(_END)
+        names = [name for name, _ in headers]
+        if end < len(_END) or end > MAX_KEPT_BYTES or names.count(b"content-length") != 1:
+            return None
+        if b"transfer-encoding" in names:
+            return None
+        head = data[:end]
+        at = head.lower().find(_LENGTH) + len(_LENGTH)
+        line_end = head.find(b"\r", at)
+        digits = head[at:line_end].strip(b" ")
+        start = line_end - len(digits)
+        plain = at >= len(_LENGTH) and head.endswith(digits, at, line_end) and _is_length(digits)
+        # One line for the request, one for each header: no folded and no empty ones.
+        if not plain or head.count(b"\r\n") != len(headers) + 2 or head.count(b"\n") != len(headers) + 2:
+            return None
+        return cls(
+            head[:start],
+            head[line_end:],
+            method=method,
+            path=path,
+            query=query,
+            headers=headers,
+            at=names.index(b"content-length"),
+        )
+
+    def find(self, data: bytes) -> tuple[int, int] | None:
+        """Where `data` begins with this head: the length of its body, and where that begins, in bytes."""
+        before = self._before
+        if not data.startswith(before):
+            return None
+        end = data.find(b"\r", len(before), len(before) + MAX_DIGITS + 1)
+        if end < 0 or not data.startswith(self._after, end):
+            return None
+        digits = data[len(before) : end]
+        return (int(digits), end + len(self._after)) if _is_length(digits) else None
+
+    def headers(self, length: int) -> list[tuple[bytes, bytes]]:
+        """The headers of such a request."""
+        headers = self._headers.copy()
+        headers[self._at] = (b"content-length", b"%d" % length)
+        return headers
+
+
+def _is_length(digits: bytes) -> bool:
+    """Digits that nobody reads as octal or as anything else."""
+    return digits.isdigit() and len(digits) <= MAX_DIGITS and (digits[:1] != b"0" or digits == b"0")
