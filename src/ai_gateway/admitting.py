@@ -25,6 +25,8 @@ __all__ = ["SYSTEM_CLOCK", "Admitter", "Clock", "PriceBook"]
 
 SMALL_BODY_BYTES = 2048
 """Up to here a quarter of the body's bytes is estimate enough of its tokens, while the quota is not tight."""
+# Once: members of an enumeration are looked up slowly.
+_CHAT, _COUNT, _EMBED, _PLAIN = Job.CHAT, Job.COUNT, Job.EMBED, Job.PLAIN
 _READING = frozenset({"GET", "HEAD", "DELETE"})
 _ANYTHING = Want()
 _NOTHING = Want(output_tokens=0)
@@ -101,7 +103,7 @@ class Admitter:
         account = self._limiter.account(client.id, wall_s)
         if not limits.counts_tokens:
             want = _ANYTHING
-        elif call.endpoint.job is Job.COUNT:
+        elif call.endpoint.job is _COUNT:
             want = _NOTHING
         else:
             output_tokens = _output(call, client, exchange)
@@ -145,7 +147,10 @@ class Admitter:
             for target in targets:
                 rates = self._prices.find(target.upstream, target.model or "", wall_s)
                 if rates is not None:
-                    input_usd, output_usd = max(input_usd, rates.input_usd), max(output_usd, rates.output_usd)
+                    if rates.input_usd > input_usd:
+                        input_usd = rates.input_usd
+                    if rates.output_usd > output_usd:
+                        output_usd = rates.output_usd
         return Want(
             input_tokens=input_tokens,
             output_tokens=output_tokens,
@@ -174,7 +179,7 @@ class Admitter:
 
 def _output(call: Call, client: ClientPolicy, exchange: Exchange) -> int | None:
     """Output tokens that the answer may have, as far as anybody has said so."""
-    if call.endpoint.job is Job.PLAIN:
+    if call.endpoint.job is _PLAIN:
         return 0 if call.method in _READING else 1
     asked, cap = exchange.output_asked, client.settings.max_output_tokens
     return min(asked, cap) if asked is not None and cap else asked
@@ -183,7 +188,7 @@ def _output(call: Call, client: ClientPolicy, exchange: Exchange) -> int | None:
 def _targets(client: ClientPolicy, main: Target, job: Job) -> tuple[Target, ...]:
     """Where the request may go. Vectors of another model mean something else: for them only another backend
     with the very same model will do."""
-    if not client.fallbacks or job not in (Job.CHAT, Job.EMBED):
+    if not client.fallbacks or job not in (_CHAT, _EMBED):
         return (main,)
     others = (each for each in client.fallbacks if each.key != main.key)
-    return (main, *(each for each in others if job is Job.CHAT or each.model == main.model))
+    return (main, *(each for each in others if job is _CHAT or each.model == main.model))

@@ -123,7 +123,7 @@ async def _open(
     if call.endpoint.known and (streams or (exchange.streaming and is_json(kind))):
         kind = exchange.stream_type() if exchange.streaming else b"application/json"
         return await open_converted(entry, response, exchange, retyped(headers, kind), streams)
-    return await open_whole(entry, response, exchange, headers)
+    return await open_whole(entry, response, exchange, headers, as_json=is_json(kind))
 
 
 async def open_stream(
@@ -150,23 +150,28 @@ async def open_stream(
 
 
 async def open_whole(
-    entry: Entry, response: UpstreamResponse, exchange: Exchange, headers: HeaderList
+    entry: Entry, response: UpstreamResponse, exchange: Exchange, headers: HeaderList, *, as_json: bool
 ) -> Opened:
     """An unstreamed answer: read whole where it is short, so that it is checked before it is passed on."""
-    body = bytearray(await response.chunk())
-    entry.first_byte(time.perf_counter())
-    as_json = exchange.translated or is_json(value_of(response.headers, b"content-type"))
-    limit = TRANSLATED_ANSWER_BYTES if exchange.translated else WHOLE_ANSWER_BYTES
-    while as_json and len(body) <= limit:
-        chunk = await response.chunk()
-        if not chunk:
-            break
-        body += chunk
+    body = response.arrived()
+    if not (exchange.translated or as_json):
+        body = body or await response.chunk()
+        entry.first_byte(time.perf_counter())
+        return Opened(response=response, headers=headers, body=body, long=True)
+    if body is None:
+        read = bytearray(await response.chunk())
+        entry.first_byte(time.perf_counter())
+        limit = TRANSLATED_ANSWER_BYTES if exchange.translated else WHOLE_ANSWER_BYTES
+        while chunk := await response.chunk():
+            read += chunk
+            if len(read) > limit:
+                if exchange.translated:
+                    raise UpstreamError(f"the upstream's answer is longer than {limit} bytes")
+                return Opened(response=response, headers=headers, body=bytes(read), long=True)
+        body = bytes(read)
     else:
-        if exchange.translated:
-            raise UpstreamError(f"the upstream's answer is longer than {limit} bytes")
-        return Opened(response=response, headers=headers, body=bytes(body), long=True)
-    answer, entry.meter = exchange.whole(bytes(body))
+        entry.first_byte(time.perf_counter())
+    answer, entry.meter = exchange.whole(body)
     return Opened(response=response, headers=headers, body=answer)
 
 

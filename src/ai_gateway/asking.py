@@ -14,7 +14,7 @@ import msgspec
 from ai_gateway.answering import Opened, open_answer
 from ai_gateway.call import Call
 from ai_gateway.core.ledger import MAX_LOGGED_BODY, Entry, Price
-from ai_gateway.core.record import Attempt
+from ai_gateway.core.record import Attempt, milliseconds
 from ai_gateway.core.trace import TraceContext
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.endpoints import Job
@@ -32,13 +32,14 @@ from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.providers import Provider, Upstream
-from ai_gateway.upstream.headers import for_translated, for_upstream, traced, value_of
+from ai_gateway.upstream.headers import for_translated, for_upstream, is_plain, traced, value_of
 from ai_gateway.upstream.media import MediaFetcher, inline_urls
 from ai_gateway.upstream.pool import TransportPool
 from ai_gateway.upstream.transport import SentHeaders, UpstreamRequest
 
 __all__ = ["Asker", "Costs", "Order", "Reader", "check_plain", "moment_of", "read"]
 
+_COUNT = Job.COUNT
 _GENERATES = frozenset({Job.CHAT, Job.EMBED})
 _READING = frozenset({"GET", "HEAD"})
 
@@ -173,8 +174,15 @@ class Asker:
         Raises: BadRequest, NotFound; or the `failure` that led to the fallbacks, where none of them is left.
         """
         while True:
+            target = attempts.target
             try:
-                return await self._prepare(order, attempts.target)
+                exchange = order.exchange
+                if target is not order.targets[0]:
+                    exchange = order.reader(target.upstream.provider, lambda _: target.model)  # noqa: B023 - called at once
+                if exchange.canonical is not None:
+                    fetch = self._media.fetch
+                    exchange.canonical = await inline_urls(exchange.canonical, exchange.url_kinds, fetch)
+                return _prepare(order, target, exchange)
             except (BadRequest, NotFound):
                 if attempts.target is order.targets[0]:
                     raise
@@ -183,56 +191,19 @@ class Asker:
                         raise
                     raise failure from None
 
-    async def _prepare(self, order: Order, target: Target) -> _Prepared | None:
-        call, client, entry = order.call, order.client, order.entry
-        exchange = order.exchange
-        if target is not order.targets[0]:
-            exchange = order.reader(target.upstream.provider, lambda _: target.model)
-        if exchange.canonical is not None:
-            fetch = self._media.fetch
-            exchange.canonical = await inline_urls(exchange.canonical, exchange.url_kinds, fetch)
-        settings = Settings(
-            model=target.model,
-            system_prompt=client.settings.system_prompt,
-            max_output_tokens=client.settings.max_output_tokens,
-            output_limit=_left(order) if order.reservation.capped else None,
-        )
-        rendered = exchange.render(settings, target.upstream.provider)
-        if client.settings.log_bodies:
-            log_bodies(entry, order.exchange.body, rendered.body if rendered else b"")
-        if rendered is None:
-            entry.record.model_served = target.model
-            return None
-        upstream = target.upstream
-        sent = outgoing_headers(call, upstream, exchange, rendered)
-        outgoing = UpstreamRequest(
-            method=call.method,
-            url=upstream.url(
-                rendered.path or call.path,
-                model=target.model,
-                query=joined(rendered.query, call, exchange),
-            ),
-            headers=sent.pairs,
-            sent=sent,
-            body=rendered.body,
-            timeout_s=client.settings.timeout_seconds,
-            repeatable=order.repeatable,
-        )
-        return _Prepared(target=target, exchange=exchange, rendered=rendered, outgoing=outgoing)
-
     async def _try(self, order: Order, prepared: _Prepared, patience_s: float) -> Opened:
         """One call to a provider. Raises: UpstreamError."""
         entry, call, target = order.entry, order.call, prepared.target
-        started_ms = (time.perf_counter() - call.started_s) * 1000
+        started_ms = milliseconds(time.perf_counter() - call.started_s)
         if not entry.record.attempts:
-            entry.record.overhead_ms = round(started_ms, 3)
+            entry.record.overhead_ms = started_ms
         generates = call.endpoint.job in _GENERATES
         attempt = Attempt(
             provider=target.upstream.provider_name,
             backend=target.backend,
             model=target.model or "",
             round=order.round,
-            started_ms=round(started_ms, 3),
+            started_ms=started_ms,
         )
         entry.begin_attempt(
             attempt,
@@ -262,9 +233,41 @@ class Asker:
             raise
 
     def _price(self, call: Call, target: Target) -> Price:
-        if call.endpoint.job is Job.COUNT:
+        if call.endpoint.job is _COUNT:
             return _free
         return partial(_cost, self._costs, target, call.started_ms / 1000)
+
+
+def _prepare(order: Order, target: Target, exchange: Exchange) -> _Prepared | None:
+    call, client, entry = order.call, order.client, order.entry
+    settings = Settings(
+        model=target.model,
+        system_prompt=client.settings.system_prompt,
+        max_output_tokens=client.settings.max_output_tokens,
+        output_limit=_left(order) if order.reservation.capped else None,
+    )
+    rendered = exchange.render(settings, target.upstream.provider)
+    if client.settings.log_bodies:
+        log_bodies(entry, order.exchange.body, rendered.body if rendered else b"")
+    if rendered is None:
+        entry.record.model_served = target.model
+        return None
+    upstream = target.upstream
+    sent = outgoing_headers(call, upstream, exchange, rendered)
+    outgoing = UpstreamRequest(
+        method=call.method,
+        url=upstream.url(
+            rendered.path or call.path,
+            model=target.model,
+            query=joined(rendered.query, call, exchange),
+        ),
+        headers=sent.pairs,
+        sent=sent,
+        body=rendered.body,
+        timeout_s=client.settings.timeout_seconds,
+        repeatable=order.repeatable,
+    )
+    return _Prepared(target=target, exchange=exchange, rendered=rendered, outgoing=outgoing)
 
 
 def _of_attempt(
@@ -309,14 +312,18 @@ def read(call: Call, body: bytes, provider: Provider, serves: Callable[[str | No
 
     Raises: BadRequest, NotFound.
     """
-    check_plain(call)
-    kind = value_of(call.headers, b"content-type")
+    if call.said is not None:
+        kind = call.said.content_type
+    else:
+        check_plain(call)
+        told = value_of(call.headers, b"content-type")
+        kind = told.decode("latin-1") if told else None
     return open_exchange(
         call.endpoint,
         body,
         call.asked,
         provider,
-        content_type=kind.decode("latin-1") if kind else None,
+        content_type=kind,
         moment=moment_of(call),
         serves=serves,
     )
@@ -324,7 +331,7 @@ def read(call: Call, body: bytes, provider: Provider, serves: Callable[[str | No
 
 def check_plain(call: Call) -> None:
     """Raises: BadRequest where the body is compressed."""
-    if (value_of(call.headers, b"content-encoding") or b"identity") != b"identity":
+    if not is_plain(call.headers):
         raise BadRequest("compressed request bodies are not supported: send them plain")
 
 

@@ -28,6 +28,7 @@ class Said(msgspec.Struct, kw_only=True, eq=False):
     key: str | None
     query: str
     asked: Asked
+    content_type: str | None
     grant: KeyGrant | None = None
     """What the key opens."""
     moment: object = None

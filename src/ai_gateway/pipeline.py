@@ -88,7 +88,7 @@ class Pipeline:
             started_at=call.started_ms,
             day=self._admitter.day(call.started_ms / 1000),
             endpoint=call.label,
-            dialect=call.endpoint.family.value,
+            dialect=call.endpoint.dialect_label,
             status=200,
             caller_address=call.address,
         )

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from ai_gateway.core.headroom import Standing
-from ai_gateway.core.record import Attempt, RequestRecord
+from ai_gateway.core.record import Attempt, RequestRecord, milliseconds
 from ai_gateway.core.usage import Usage
 from ai_gateway.errors import GatewayError
 
@@ -130,7 +130,7 @@ class Entry:
 
     def first_byte(self, now_s: float) -> None:
         if self.record.ttfb_ms is None:
-            self.record.ttfb_ms = round((now_s - self.started_s) * 1000, 3)
+            self.record.ttfb_ms = milliseconds(now_s - self.started_s)
 
     def keep(self, data: bytes) -> None:
         """Remember a part of the answer for the body log."""
@@ -143,7 +143,7 @@ class Entry:
             return
         self.settled = True
         record = self.record
-        record.latency_ms = round((now_s - self.started_s) * 1000, 3)
+        record.latency_ms = milliseconds(now_s - self.started_s)
         if self._attempt is not None:
             self._close_attempt(now_s, record.error)
         if len(self._attempts) > 1:
@@ -174,7 +174,7 @@ class Entry:
         if usage is None and self.estimate is not None:
             usage = self.estimate(meter.output_bytes if meter else 0)
         attempt.error = error
-        attempt.latency_ms = round((now_s - self.started_s) * 1000 - attempt.started_ms, 3)
+        attempt.latency_ms = milliseconds(now_s - self.started_s - attempt.started_ms / 1e3)
         if usage is not None:
             _write_usage(attempt, usage)
             if self.price is not None:

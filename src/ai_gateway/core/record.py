@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["UNSTORED", "Attempt", "RequestRecord", "attempts_of"]
+__all__ = ["UNSTORED", "Attempt", "RequestRecord", "attempts_of", "milliseconds"]
 
 UNSTORED = frozenset({"trace"})
 """Members of a row that are not kept in the database."""
+
+
+def milliseconds(seconds: float) -> float:
+    """Of a duration, to the microsecond. `round` would go by way of its decimal digits."""
+    return int(seconds * 1e6 + 0.5) / 1e3
 
 
 class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):

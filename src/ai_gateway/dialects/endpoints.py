@@ -78,7 +78,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     known: bool = True
     """Whether the gateway understands the body: it must be JSON then. Follows from `job`."""
 
+    dialect_label: str = ""
+    """The caller's dialect, as the request log has it. Follows from `family`."""
+
     def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "dialect_label", self.family.value)
         msgspec.structs.force_setattr(self, "model_in_path", self.path.startswith(":"))
         msgspec.structs.force_setattr(self, "known", self.job is not Job.PLAIN)
 

@@ -16,6 +16,7 @@ from ai_gateway.dialects.endpoints import Family
 __all__ = ["duration", "limit_headers"]
 
 Headers = list[tuple[bytes, bytes]]
+_ANTHROPIC = Family.ANTHROPIC
 
 
 def limit_headers(standing: Standing, family: Family, wall_s: float) -> Headers:
@@ -23,14 +24,14 @@ def limit_headers(standing: Standing, family: Family, wall_s: float) -> Headers:
     headers: Headers = []
     tokens = standing.tokens
     if (room := standing.requests) is not None:
-        headers.append((b"x-ratelimit-limit-requests", str(room.limit).encode()))
-        headers.append((b"x-ratelimit-remaining-requests", str(room.remaining).encode()))
+        headers.append((b"x-ratelimit-limit-requests", b"%d" % room.limit))
+        headers.append((b"x-ratelimit-remaining-requests", b"%d" % room.remaining))
         headers.append((b"x-ratelimit-reset-requests", duration(room.reset_s)))
     if (room := tokens) is not None:
-        headers.append((b"x-ratelimit-limit-tokens", str(room.limit).encode()))
-        headers.append((b"x-ratelimit-remaining-tokens", str(room.remaining).encode()))
+        headers.append((b"x-ratelimit-limit-tokens", b"%d" % room.limit))
+        headers.append((b"x-ratelimit-remaining-tokens", b"%d" % room.remaining))
         headers.append((b"x-ratelimit-reset-tokens", duration(room.reset_s)))
-    if family is Family.ANTHROPIC:
+    if family is _ANTHROPIC:
         for name, room in (
             (b"requests", standing.requests),
             (b"tokens", tokens),

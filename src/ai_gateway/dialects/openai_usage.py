@@ -128,7 +128,8 @@ def _disjoint(found: _Usage, raw: bytes) -> Usage:
     )
     if _says_more(found, details_in, details_out):
         usage = _with_parts(usage, found, details_in, details_out)
-    if b'"cost' in raw or b'"service_tier"' in raw:
+    # Not `in`, which asks first whether it is given a number, by way of an error.
+    if raw.find(b'"cost') >= 0 or raw.find(b'"service_tier"') >= 0:
         told = _also(raw)
         usage = msgspec.structs.replace(usage, tier=_tier(told.service_tier), reported_usd=_reported(told))
     return usage
@@ -184,7 +185,7 @@ def _totals(found: _Usage, details_in: _Details, details_out: _Details) -> tuple
     elif beside > 0 and not reasoning and prompt and written is not None:
         completion += beside
         reasoning = beside
-    return prompt, completion, min(reasoning, completion)
+    return prompt, completion, reasoning if reasoning < completion else completion
 
 
 def _cached(found: _Usage, details: _Details) -> int:
@@ -232,4 +233,4 @@ def _seconds(value: float | None) -> float:
 
 
 def _count(value: float | None) -> int:
-    return max(0, int(value)) if value else 0
+    return int(value) if value and value > 0 else 0

@@ -22,6 +22,9 @@ from ai_gateway.providers import Provider
 
 __all__ = ["dialect_for", "open_exchange"]
 
+# Once: members of an enumeration are looked up slowly.
+_CHAT = Job.CHAT
+_OPENAI_CHAT, _OPENAI_RESPONSES = DialectName.OPENAI_CHAT, DialectName.OPENAI_RESPONSES
 _RESPONSES_ONLY = re.compile(
     r"(gpt-[0-9.]+-)?codex|gpt-[0-9.]+-codex|codex-|gpt-5(\.[0-9]+)?-pro|o[13]-pro|.*-deep-research|"
     r"computer-use-preview"
@@ -49,10 +52,10 @@ def open_exchange(
         BadRequest: the body is not what the endpoint takes (`param` names the field).
         NotFound: this provider has no such endpoint, and none that could stand in for it.
     """
+    if endpoint.job is _CHAT:
+        return _open_chat(endpoint, body, asked, provider, moment, serves)
     family = endpoint.family in families(provider.dialects)
     match endpoint.job:
-        case Job.CHAT:
-            return _open_chat(endpoint, body, asked, provider, moment, serves)
         case Job.COUNT:
             if family and endpoint.family is Family.ANTHROPIC:
                 return _relay(endpoint, body, asked, provider, moment)
@@ -78,9 +81,7 @@ def _open_chat(
 ) -> Exchange:
     if endpoint.dialect in provider.dialects and (endpoint is not COMPLETIONS or provider.completions):
         relayed = _relay(endpoint, body, asked, provider, moment)
-        if endpoint.dialect is not DialectName.OPENAI_CHAT or not _responses_only(
-            provider, serves(relayed.model)
-        ):
+        if endpoint.dialect is not _OPENAI_CHAT or not _responses_only(provider, serves(relayed.model)):
             return relayed
     caller = _caller(endpoint)
     request = caller.parse_request(body, asked)
@@ -131,7 +132,7 @@ def _target(provider: Provider, request: ChatRequest, model: str) -> DialectName
 def _responses_only(provider: Provider, model: str | None) -> bool:
     return (
         model is not None
-        and DialectName.OPENAI_RESPONSES in provider.dialects
+        and _OPENAI_RESPONSES in provider.dialects
         and _RESPONSES_ONLY.match(model) is not None
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from ai_gateway.core.chat import DialectName
 from ai_gateway.dialects import anthropic, gemini, openai_chat, openai_responses
 from ai_gateway.dialects.endpoints import Family
@@ -35,6 +37,7 @@ _OF_FAMILY = {
 }
 
 
+@cache
 def families(dialects: tuple[DialectName, ...]) -> frozenset[Family]:
     """The API families that a provider of these dialects has the endpoints of."""
     return frozenset(_FAMILIES[name] for name in dialects)

@@ -13,6 +13,10 @@ from ai_gateway.dialects.relay_stream import Reply, StreamRelay
 __all__ = ["read_reply", "stream_relay", "usage_in_tail"]
 
 
+# Once: members of an enumeration are looked up slowly.
+_ANTHROPIC, _GEMINI = Family.ANTHROPIC, Family.GEMINI
+
+
 def stream_relay(
     endpoint: Endpoint,
     *,
@@ -30,9 +34,9 @@ def stream_relay(
     `credential` is the key that was sent: what is noted of a failure does not hold it.
     `array`: the caller gets Gemini's events as one JSON array.
     """
-    if endpoint.family is Family.ANTHROPIC:
+    if endpoint.family is _ANTHROPIC:
         return relay_anthropic.MessagesRelay(credential, ends=endpoint.known)
-    if endpoint.family is Family.GEMINI:
+    if endpoint.family is _GEMINI:
         return relay_gemini.ContentRelay(credential, ends=endpoint.known, array=array)
     if endpoint.usage_option:
         return relay_openai.ChatRelay(credential, hide_usage, terminator_optional, tell_usage=tell_usage)
@@ -45,9 +49,9 @@ def read_reply(endpoint: Endpoint, body: bytes) -> Reply:
     Raises:
         UpstreamProtocolError: it is not JSON.
     """
-    if endpoint.family is Family.ANTHROPIC:
+    if endpoint.family is _ANTHROPIC:
         return relay_anthropic.read_reply(body)
-    if endpoint.family is Family.GEMINI:
+    if endpoint.family is _GEMINI:
         return relay_gemini.read_reply(body)
     return relay_openai.read_reply(body)
 

@@ -19,19 +19,22 @@ _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _CONFIGS = ("generationConfig", "generation_config")
 _CAPS = ("maxOutputTokens", "max_output_tokens")
 _COUNTS = ("candidateCount", "candidate_count")
+_WORDLESS = (Job.COUNT, Job.EMBED)
 LEAST = {RESPONSES.path: 16}
 """Fewer tokens than this the endpoint refuses to be limited to."""
 
 
 def output_asked(endpoint: Endpoint, members: Members | None) -> int | None:
     """Output tokens that the caller limits all its answers to; None where it sets no readable limit."""
-    if endpoint.job in (Job.COUNT, Job.EMBED):
+    if endpoint.job in _WORDLESS:
         return 0
     if members is None:
         return None
-    found = [_figure(holder, name) for holder, name in _places(endpoint, members)]
-    told = [figure for figure in found if figure is not None and figure >= 0]
-    return max(told) * _choices(endpoint, members) if told else None
+    most = -1
+    for holder, name in _places(endpoint, members):
+        if name in holder and (figure := _figure(holder, name)) is not None and figure > most:
+            most = figure
+    return most * _choices(endpoint, members) if most >= 0 else None
 
 
 def limit_output(
@@ -114,7 +117,7 @@ def _choices(endpoint: Endpoint, members: Members) -> int:
         return max(1, *(figure or 1 for figure in told))
     if not endpoint.usage_option:
         return 1
-    count = max(1, _figure(members, "n") or 1)
+    count = max(1, _figure(members, "n") or 1) if "n" in members else 1
     if endpoint is COMPLETIONS:
         count = max(count, _figure(members, "best_of") or 1) * _prompts(members)
     return count

@@ -27,6 +27,7 @@ from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.access import needs_model_list, visible_models
 from ai_gateway.policy.forwarded import Networks, caller_address
 from ai_gateway.upstream.catalog import Catalog
+from ai_gateway.upstream.headers import is_plain, value_of
 
 __all__ = ["Api", "HeaderList", "Page"]
 
@@ -35,6 +36,7 @@ METRICS_PATH = "/metrics"
 _log = logging.getLogger("ai_gateway")
 
 HeaderList = list[tuple[bytes, bytes]]
+_MODELS = Job.MODELS
 _TELLING = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key", b"anthropic-version"})
 """Headers that hold a key, or say whose SDK it is."""
 _OWN_QUERY = frozenset({"key", "api-version"})
@@ -80,8 +82,16 @@ class Api:
 
     async def answer(self, caller: HttpCaller) -> None:
         """Answer a request, whatever it asks."""
+        known = caller.known
         try:
-            await self._answer(caller)
+            if known is not None and known.said is not None:
+                caller.max_body = self._max_body_bytes
+                call = _call_again(caller, known.said)
+                if self._trusted_proxies:
+                    call.address = _behind_proxies(call.address, call.headers, self._trusted_proxies)
+                await self._pipeline.run(call, caller)
+            else:
+                await self._answer(caller)
         except Exception:  # noqa: BLE001 - the last place where a fault of ours can still get a clear answer
             _log.exception("a request failed by a fault of the gateway")
             await _fault(caller)
@@ -104,13 +114,6 @@ class Api:
             await serve_asgi(self._admin, caller, client=client)
             return
         caller.max_body = self._max_body_bytes
-        known = caller.known
-        if known is not None and known.said is not None:
-            call = _call_again(caller, known.said)
-            if self._trusted_proxies:
-                call.address = _behind_proxies(call.address, call.headers, self._trusted_proxies)
-            await self._pipeline.run(call, caller)
-            return
         if method in ("GET", "HEAD") and await self._page(path, caller.headers, caller):
             return
         call, hint = _call(caller)
@@ -126,11 +129,11 @@ class Api:
             await refuse(call, caller, entry, error)
             return
         call.path, call.endpoint = found.path, found.endpoint
-        if found.endpoint.job is Job.MODELS:
+        if found.endpoint.job is _MODELS:
             await self._models(call, caller, found)
         else:
             _ask(call, found)
-            if known is not None:
+            if (known := caller.known) is not None:
                 known.said = call.said = _said(call)
             await self._pipeline.run(call, caller)
 
@@ -202,7 +205,11 @@ def _call(caller: HttpCaller) -> tuple[Call, Family]:
     return call, family
 
 
-def _said(call: Call) -> Said:
+def _said(call: Call) -> Said | None:
+    """None of a body that is compressed: each such request is refused."""
+    if not is_plain(call.headers):
+        return None
+    kind = value_of(call.headers, b"content-type")
     return Said(
         path=call.path,
         label=call.label,
@@ -210,6 +217,7 @@ def _said(call: Call) -> Said:
         key=call.key,
         query=call.query,
         asked=call.asked,
+        content_type=kind.decode("latin-1") if kind else None,
     )
 
 

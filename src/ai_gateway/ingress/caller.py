@@ -214,8 +214,15 @@ class HttpCaller:
         return b"".join(parts)
 
     async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
-        await self.start(status, headers, length=len(body))
-        await self.end(body)
+        self.begin(status, headers, len(body), _SECURITY)
+        data = self._head if self._mute else self._head + body
+        self._head = b""
+        connection = self._connection
+        if connection.write_paused and not self.disconnected:
+            await connection.drain()
+        if not self.disconnected:
+            connection.transport.write(data)
+        self._over()
 
     async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
         """The head; it goes out with the first bytes of the body. Without a `length`, it is chunked."""
@@ -261,6 +268,9 @@ class HttpCaller:
         if self._chunked:
             data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else _LAST_CHUNK
         await self._put(data)
+        self._over()
+
+    def _over(self) -> None:
         if not self.disconnected:
             self.finished = True
             self._wake()

@@ -78,6 +78,8 @@ class GatewayProtocol(asyncio.Protocol):
         self._latest: HttpCaller | None = None
         """The request that is being read, or was read last: of pipelined ones, not the active one."""
         self._waiting: deque[HttpCaller] = deque()
+        self._serving: asyncio.Task[None] | None = None
+        """The task that answers `active`, or answered last."""
         self._writable: asyncio.Future[None] | None = None
         self._patience = Patience(self.now_s)
         self._idle_since: float | None = None
@@ -351,13 +353,11 @@ class GatewayProtocol(asyncio.Protocol):
         self.active = caller
         if self._lost:
             return  # a pipelined request whose turn comes when its caller has gone
-        task = self.loop.create_task(self._serve(caller))
-        tasks = self.server_state.tasks
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        task = self._serving = self.loop.create_task(self._serve(caller))
+        self.server_state.tasks.add(task)
 
     async def _serve(self, caller: HttpCaller) -> None:
-        caller.task = asyncio.current_task()
+        task = caller.task = self._serving
         try:
             if not caller.disconnected:
                 await self._app.answer(caller)
@@ -365,6 +365,8 @@ class GatewayProtocol(asyncio.Protocol):
             if not caller.disconnected:
                 raise  # not a hang-up: the server stops
         finally:
+            if task is not None:
+                self.server_state.tasks.discard(task)  # nothing is waited for from here on
             caller.task = None
             if self.active is caller:
                 self.active = None

@@ -83,7 +83,8 @@ class Attempts:
 
     def left_s(self, now_s: float) -> float:
         """What is left of the caller's patience, in seconds."""
-        return max(0.0, self._deadline_s - now_s)
+        left_s = self._deadline_s - now_s
+        return left_s if left_s > 0.0 else 0.0
 
     def succeeded(self, now_s: float) -> None:
         """Content has come: this is the answer."""

@@ -43,6 +43,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """In one calendar day."""
     usd_day: float = 0.0
     usd_month: float = 0.0
+    has_budget: bool = False
+    """Follows from the above, as the next does."""
+    counts_tokens: bool = False
+    """Whether it matters how many tokens a request may use."""
+
+    def __post_init__(self) -> None:
+        has_budget = bool(self.usd_day or self.usd_month)
+        counts_tokens = has_budget or bool(self.input_tokens or self.output_tokens)
+        msgspec.structs.force_setattr(self, "has_budget", has_budget)
+        msgspec.structs.force_setattr(self, "counts_tokens", counts_tokens)
 
     @classmethod
     def of(cls, settings: ClientSettings) -> Limits:
@@ -57,15 +67,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             usd_day=settings.budget_usd_day,
             usd_month=settings.budget_usd_month,
         )
-
-    @property
-    def counts_tokens(self) -> bool:
-        """Whether it matters how many tokens a request may use."""
-        return bool(self.input_tokens or self.output_tokens or self.usd_day or self.usd_month)
-
-    @property
-    def has_budget(self) -> bool:
-        return bool(self.usd_day or self.usd_month)
 
 
 NO_LIMITS = Limits()
@@ -126,7 +127,9 @@ def output_room(limits: Limits, today: Used, month: Used, output_usd: float, inp
     the budget has no room for the request at all."""
     room = math.inf
     if limits.output_tokens:
-        room = max(0, limits.output_tokens - today.output_tokens - today.held_output)
+        room = limits.output_tokens - today.output_tokens - today.held_output
+        if room < 0:
+            room = 0
     left = usd_left(limits, today, month)
     if left is None:
         return room

@@ -29,10 +29,12 @@ def standing(account: Turning, limits: Limits, *, now_s: float, wall_s: float) -
     # Of two that leave as little, answers tell the one that does so longer: a longer window, or midnight.
     for window, bound in ((minute, limits.minute), (hour, limits.hour), (day, limits.day)):
         if bound and (room := bound - window.used(now_s)) <= left:
-            limit, left, tightest = bound, max(0, room), window
+            limit, left, tightest = bound, (room if room > 0 else 0), window
     reset_s = tightest.empty_s(now_s) if limit else 0.0
     if limits.requests:
-        room = max(0, limits.requests - today.requests)
+        room = limits.requests - today.requests
+        if room < 0:
+            room = 0
         if room < left or (room == left and to_midnight_s > reset_s):
             limit, left, reset_s = limits.requests, room, to_midnight_s
     return Standing(
@@ -43,7 +45,9 @@ def standing(account: Turning, limits: Limits, *, now_s: float, wall_s: float) -
 
 
 def _tokens(limit: int, used: int, reset_s: float) -> Headroom | None:
-    return Headroom(limit, max(0, limit - used), reset_s) if limit else None
+    if not limit:
+        return None
+    return Headroom(limit, limit - used if limit > used else 0, reset_s)
 
 
 def states(account: Turning, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:

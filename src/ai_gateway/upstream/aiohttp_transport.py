@@ -38,6 +38,9 @@ class AiohttpResponse:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _failure(error, self._timeout_s, answering=True) from error
 
+    def arrived(self) -> bytes | None:
+        return None
+
     async def pass_on(self, take: Take) -> bool:
         return await pass_on(self, take)
 

@@ -85,6 +85,9 @@ class EchoResponse:
         await asyncio.sleep(0)  # a long echo takes turns with everyone else
         return next(self._chunks, b"")
 
+    def arrived(self) -> bytes | None:
+        return None
+
     async def pass_on(self, take: Take) -> bool:
         return await pass_on(self, take)
 

@@ -19,6 +19,7 @@ __all__ = [
     "for_upstream",
     "is_event_stream",
     "is_json",
+    "is_plain",
     "retry_after_s",
     "traced",
     "translated_headers",
@@ -174,7 +175,8 @@ def for_caller(headers: Headers, upstream: Upstream) -> list[tuple[bytes, bytes]
             continue
         if name == b"content-type" and kind is None:
             kind = value
-        if not name.startswith(_NOT_CALLER_PREFIXES) and not (secret and secret in value):
+        # Not `in`, which asks first whether it is given a number, by way of an error.
+        if not name.startswith(_NOT_CALLER_PREFIXES) and not (secret and value.find(secret) >= 0):
             result.append(pair)
     if named:
         result = [pair for pair in result if pair[0] not in named]
@@ -202,6 +204,11 @@ def is_json(content_type: bytes | None) -> bool:
 
 def is_event_stream(content_type: bytes | None) -> bool:
     return (content_type or b"").partition(b";")[0].strip().lower() == b"text/event-stream"
+
+
+def is_plain(headers: Headers) -> bool:
+    """Whether the body is as it is, not compressed."""
+    return (value_of(headers, b"content-encoding") or b"identity") == b"identity"
 
 
 def retry_after_s(headers: Headers) -> int | None:

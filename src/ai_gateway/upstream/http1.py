@@ -50,6 +50,12 @@ class Http1Response:
             self.close()
         return data
 
+    def arrived(self) -> bytes | None:
+        data = None if self._connection is None else self._connection.arrived()
+        if data is not None:
+            self.close()
+        return data
+
     async def pass_on(self, take: Take) -> bool:
         connection = self._connection
         if connection is None:

@@ -209,6 +209,10 @@ class Connection(asyncio.BufferedProtocol):
             raise
         self._timeout_s = request.timeout_s
 
+    def arrived(self) -> bytes | None:
+        """As `UpstreamResponse.arrived`."""
+        return self._take() if self._complete and self._broken is None else None
+
     async def chunk(self) -> bytes:
         """What has come of the body; empty at its end. Raises: UpstreamError."""
         while True:

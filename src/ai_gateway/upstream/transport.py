@@ -62,6 +62,10 @@ class UpstreamResponse(Protocol):
         """
         ...
 
+    def arrived(self) -> bytes | None:
+        """All of the body, where it has come as soon as this; None where it must be waited for."""
+        ...
+
     async def pass_on(self, take: Take) -> bool:
         """Call `take` with each part of the body as it comes, until it wants no more (True) or the body has
         ended (False). What `take` raises comes out of here. Raises as `chunk` does.
