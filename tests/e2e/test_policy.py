@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -258,6 +259,46 @@ def test_changes_reach_the_running_gateway(gateway: GatewayProcess, upstream: Sc
         gateway.cli("clients", *change)
         wait_until(partial(answers, expected), 1.5, what=f"{change} being seen")
     gateway.cli("clients", "delete", client.name, "--yes")
+
+
+def test_changes_are_seen_on_a_connection_that_is_kept(
+    gateway: GatewayProcess, upstream: ScriptedUpstream
+) -> None:
+    client = gateway.create_client(
+        backend="openai-compatible", base_url=upstream.base_url, backend_api_key="sk-upstream-before"
+    )
+    body = json.dumps({"model": "m", "messages": MESSAGES})
+    headers = {"authorization": f"Bearer {client.api_key}", "content-type": "application/json"}
+    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)) as connection:
+        connection.connect()
+        kept = connection.sock
+
+        def answer() -> tuple[int, str]:
+            """Status, and the key that the upstream was shown."""
+            before = len(upstream.seen)
+            connection.request("POST", "/v1/chat/completions", body, headers)
+            response = connection.getresponse()
+            response.read()
+            sent = upstream.seen[-1].headers["authorization"] if len(upstream.seen) > before else ""
+            return response.status, sent
+
+        def answers(wanted: tuple[int, str]) -> bool:
+            return answer() == wanted
+
+        for change, expected in (
+            ((), (200, "Bearer sk-upstream-before")),
+            (
+                ("update", client.name, "--backend-api-key", "sk-upstream-after"),
+                (200, "Bearer sk-upstream-after"),
+            ),
+            (("disable", client.name), (403, "")),
+            (("enable", client.name), (200, "Bearer sk-upstream-after")),
+            (("rotate-key", client.name), (401, "")),
+        ):
+            if change:
+                gateway.cli("clients", *change)
+            wait_until(partial(answers, expected), 1.5, what=f"{change} being seen")
+        assert connection.sock is kept
 
 
 @pytest.mark.parametrize(
