@@ -39,6 +39,8 @@ from ai_gateway.upstream.transport import SentHeaders, UpstreamRequest
 
 __all__ = ["Asker", "Costs", "Order", "Reader", "check_plain", "moment_of", "read"]
 
+PATIENCE_STEP_S = 0.005
+"""What the first try has used of the patience is not worth a word."""
 _COUNT = Job.COUNT
 _GENERATES = frozenset({Job.CHAT, Job.EMBED})
 _READING = frozenset({"GET", "HEAD"})
@@ -79,11 +81,12 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     round: int = 1
     """More than one where the gateway's tools have run."""
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether it may be sent again although it was perhaps carried out: an answer more does no harm, a
-        file or a batch more does."""
-        return self.call.endpoint.known or self.call.method in _READING
+    repeatable: bool = False
+    """It may be sent again although it was perhaps carried out: an answer more does no harm, a file or a
+    batch more does. Follows from `call`."""
+
+    def __post_init__(self) -> None:
+        self.repeatable = self.call.endpoint.known or self.call.method in _READING
 
 
 class _Prepared(msgspec.Struct, kw_only=True, eq=False):
@@ -274,7 +277,7 @@ def _of_attempt(
     outgoing: UpstreamRequest, patience_s: float, trace: TraceContext | None, number: int
 ) -> UpstreamRequest:
     """With what differs from try to try: how long to wait, and the span."""
-    if patience_s < outgoing.timeout_s:
+    if patience_s < outgoing.timeout_s - PATIENCE_STEP_S:
         outgoing = msgspec.structs.replace(outgoing, first_s=max(patience_s, 0.001))
     if trace is not None:
         headers = traced(outgoing.headers, trace, number)

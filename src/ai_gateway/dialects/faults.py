@@ -121,7 +121,7 @@ class _Worded(msgspec.Struct):
 
 def reported_instead(body: bytes) -> UpstreamError | None:
     """The failure that a whole answer of status 200 holds in the place of an answer, in any dialect."""
-    if b'"error"' not in body:
+    if body.find(b'"error"') < 0:  # quicker than `in`, which asks first whether it is given a number
         return None
     try:
         whole = msgspec.json.decode(body, type=_Whole)

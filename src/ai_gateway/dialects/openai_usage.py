@@ -105,7 +105,7 @@ def read_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"") -> Usa
 def _with_tier(usage: bytes, tier: bytes) -> bytes:
     """The usage object with the answer's service tier in it, where that may have prices of its own: what is
     kept to price a row again must hold it."""
-    if tier[:1] != b'"' or tier in _PLAIN_TIERS or b'"service_tier"' in usage:
+    if tier[:1] != b'"' or tier in _PLAIN_TIERS or usage.find(b'"service_tier"') >= 0:
         return usage
     return usage.rstrip()[:-1] + b',"service_tier":' + tier + b"}"  # it is an object, and not an empty one
 

@@ -27,9 +27,12 @@ def standing(account: Turning, limits: Limits, *, now_s: float, wall_s: float) -
     minute, hour, day = account.windows
     limit, left, tightest = 0, sys.maxsize, minute
     # Of two that leave as little, answers tell the one that does so longer: a longer window, or midnight.
-    for window, bound in ((minute, limits.minute), (hour, limits.hour), (day, limits.day)):
-        if bound and (room := bound - window.used(now_s)) <= left:
-            limit, left, tightest = bound, (room if room > 0 else 0), window
+    if (bound := limits.minute) and (room := bound - minute.used(now_s)) <= left:
+        limit, left = bound, (room if room > 0 else 0)
+    if (bound := limits.hour) and (room := bound - hour.used(now_s)) <= left:
+        limit, left, tightest = bound, (room if room > 0 else 0), hour
+    if (bound := limits.day) and (room := bound - day.used(now_s)) <= left:
+        limit, left, tightest = bound, (room if room > 0 else 0), day
     reset_s = tightest.empty_s(now_s) if limit else 0.0
     if limits.requests:
         room = limits.requests - today.requests
