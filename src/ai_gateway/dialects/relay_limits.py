@@ -19,6 +19,7 @@ _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _CONFIGS = ("generationConfig", "generation_config")
 _CAPS = ("maxOutputTokens", "max_output_tokens")
 _COUNTS = ("candidateCount", "candidate_count")
+_integer = msgspec.json.Decoder(int)
 _WORDLESS = (Job.COUNT, Job.EMBED)
 LEAST = {RESPONSES.path: 16}
 """Fewer tokens than this the endpoint refuses to be limited to."""
@@ -138,7 +139,7 @@ def _prompts(members: Members) -> int:
 def _figure(members: Members, name: str) -> int | None:
     """None also where it is of another type: that is the provider's to refuse."""
     try:
-        return msgspec.json.decode(members[name], type=int) if name in members else None
+        return _integer.decode(members[name]) if name in members else None
     except _BROKEN:
         return None
 
