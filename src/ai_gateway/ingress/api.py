@@ -190,7 +190,7 @@ def _call(caller: HttpCaller) -> tuple[Call, Family]:
         key, query = _without_own(caller.query.decode("latin-1"), key)
     peer, path, method = caller.peer, caller.path, caller.method
     call = Call(
-        id=f"req_{started_ms:012x}{random.getrandbits(64):016x}",
+        id=_new_id(started_ms),
         started_s=started_s,
         started_ms=started_ms,
         method=method,
@@ -226,7 +226,7 @@ def _call_again(caller: HttpCaller, said: Said) -> Call:
     started_s, started_ms = time.perf_counter(), time.time_ns() // 1_000_000
     peer = caller.peer
     return Call(
-        id=f"req_{started_ms:012x}{random.getrandbits(64):016x}",
+        id=_new_id(started_ms),
         started_s=started_s,
         started_ms=started_ms,
         method=caller.method,
@@ -240,6 +240,11 @@ def _call_again(caller: HttpCaller, said: Said) -> Call:
         asked=said.asked,
         said=said,
     )
+
+
+def _new_id(started_ms: int) -> str:
+    """In the order of time."""
+    return f"req_{started_ms:012x}{random.getrandbits(64):016x}"
 
 
 def _behind_proxies(address: str | None, headers: HeaderList, trusted: Networks) -> str | None:
