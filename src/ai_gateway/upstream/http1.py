@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ai_gateway.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.http1_connection import Connection, Stale
-from ai_gateway.upstream.transport import Take, UpstreamRequest
+from ai_gateway.upstream.transport import SentHead, Take, UpstreamRequest
 
 __all__ = ["Http1Response", "Http1Transport"]
 
@@ -27,7 +27,7 @@ DRAIN_S = 1.0
 DRAIN_BYTES = 64 * 1024
 
 Origin = tuple[str, str, int]
-_INVALID = "the upstream's address is not valid: check the client's base_url"
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Http1Response:
@@ -93,8 +93,12 @@ class Http1Transport:
         self._sweeper = self._loop.call_later(IDLE_S, self._sweep)
 
     async def send(self, request: UpstreamRequest) -> Http1Response:
-        origin, host = self._target(request.url)
-        head = _head(request, host)
+        start = self._start(request)
+        if request.body or request.method in _WITH_BODY:
+            head = b"%bContent-Length: %d\r\n\r\n" % (start.lines, len(request.body))
+        else:
+            head = start.lines + b"\r\n"
+        origin = start.origin
         pool = self._idle.setdefault(origin, [])
         if request.repeatable and (connection := self._idle_connection(pool)) is not None:
             try:
@@ -145,6 +149,18 @@ class Http1Transport:
             self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
 
+    def _start(self, request: UpstreamRequest) -> SentHead:
+        """Raises: UpstreamUnreachable where the address holds what no URL may."""
+        sent = request.sent
+        head = None if sent is None else sent.head
+        if head is not None and head.url == request.url and head.method == request.method:
+            return head
+        origin, host = self._target(request.url)
+        head = SentHead(request.method, request.url, origin, _lines(request, host))
+        if sent is not None:
+            sent.head = head
+        return head
+
     def _target(self, url: str) -> tuple[Origin, str]:
         """The origin of a URL, and its Host header."""
         start = url.find("/", url.find("//") + 2)
@@ -171,30 +187,15 @@ class Http1Transport:
         self._sweeper = self._loop.call_later(IDLE_S / 2, self._sweep)
 
 
-def _head(request: UpstreamRequest, host: str) -> bytes:
-    """The request's head. Raises: UpstreamUnreachable where the address holds what no URL may."""
-    url, sent = request.url, request.sent
+def _lines(request: UpstreamRequest, host: str) -> bytes:
+    """A request's head, without the length of its body. Raises: UpstreamUnreachable."""
+    url = request.url
     path_at = url.find("/", url.find("//") + 2)
     path = url[path_at:] if path_at >= 0 else "/"
-    start = f"{request.method} {path} HTTP/1.1\r\nHost: {host}\r\n"
-    if start.count("\n") != 2 or " " in path:
-        raise UpstreamUnreachable(_INVALID)
-    lines = None if sent is None else sent.lines
-    if lines is None:
-        lines = _lines(request.headers)
-        if sent is not None:
-            sent.lines = lines
-    head = start.encode("latin-1") + lines
-    if request.body or request.method in ("POST", "PUT", "PATCH"):
-        return b"%bContent-Length: %d\r\n\r\n" % (head, len(request.body))
-    return head + b"\r\n"
-
-
-def _lines(headers: list[tuple[str, str]]) -> bytes:
-    """Raises: UpstreamUnreachable where a value, of the client's settings, is more than a line."""
-    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
-    if text.count("\n") != len(headers):
-        raise UpstreamUnreachable(_INVALID)
+    lines = [f"{request.method} {path} HTTP/1.1", f"Host: {host}", *map(": ".join, request.headers), ""]
+    text = "\r\n".join(lines)
+    if text.count("\n") != len(lines) - 1 or " " in path:
+        raise UpstreamUnreachable("the upstream's address is not valid: check the client's base_url")
     return text.encode("latin-1")
 
 
@@ -210,4 +211,4 @@ def _unreachable(error: OSError | ValueError) -> UpstreamUnreachable:
         case OSError(strerror=str(reason)):
             return UpstreamUnreachable(f"could not connect to the upstream: {reason}")
         case _:
-            return UpstreamUnreachable(_INVALID)
+            return UpstreamUnreachable("the upstream's address is not valid: check the client's base_url")

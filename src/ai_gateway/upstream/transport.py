@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-__all__ = ["SentHeaders", "Take", "Transport", "UpstreamRequest", "UpstreamResponse", "pass_on"]
+__all__ = ["SentHead", "SentHeaders", "Take", "Transport", "UpstreamRequest", "UpstreamResponse", "pass_on"]
 
 Take = Callable[[bytes], bool]
 """Gets a part of a body; False: no more for now."""
@@ -17,8 +17,17 @@ class SentHeaders(msgspec.Struct, eq=False):
     """Headers that several requests have in common."""
 
     pairs: list[tuple[str, str]]
-    lines: bytes | None = None
-    """The same as they go out, once they have."""
+    head: SentHead | None = None
+    """The head that they were in last."""
+
+
+class SentHead(msgspec.Struct, frozen=True, eq=False):
+    """A request's head but for the length of its body, and where it goes."""
+
+    method: str
+    url: str
+    origin: tuple[str, str, int]
+    lines: bytes
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
