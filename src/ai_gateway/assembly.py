@@ -41,9 +41,10 @@ from ai_gateway.policy.prices import Prices
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.store.accounting import SqliteAccounting
 from ai_gateway.store.keyring import KeySource
+from ai_gateway.store.pace import Pace
 from ai_gateway.store.serving import SqliteServing
 from ai_gateway.store.spool import Spool
-from ai_gateway.store.writer import PAUSE_S, Writer
+from ai_gateway.store.writer import Writer
 from ai_gateway.tools.configuration import limits_of
 from ai_gateway.tools.keeper import ToolKeeper
 from ai_gateway.tools.toolbox import Toolbox
@@ -106,15 +107,14 @@ def open_ledger(
     requests: RequestLog,
     *,
     patience_s: float = FLUSH_TIMEOUT_S,
-    gather_s: float = PAUSE_S,
 ) -> Ledger:
-    """Begin to move rows into the database; `stack` ends it, when all are there or after `patience_s`.
-    `gather_s`: as the writer has it."""
-    store = SqliteAccounting(settings.database.path, fsync=settings.accounting.fsync)
+    """Begin to move rows into the database; `stack` ends it, when all are there or after `patience_s`."""
+    pace = Pace()
+    store = SqliteAccounting(settings.database.path, fsync=settings.accounting.fsync, pace=pace)
     last = stack.enter_context(contextlib.ExitStack())
     feed = Feed()
     readers: list[RowReader] = [requests.write, feed.put]
-    writer = Writer(spool, store, on_read=partial(_announce, readers), gather_s=gather_s)
+    writer = Writer(spool, store, on_read=partial(_announce, readers), pace=pace)
     writer.start()
     stack.callback(writer.finish, patience_s)
     return Ledger(writer=writer, feed=feed, readers=readers, last=last)

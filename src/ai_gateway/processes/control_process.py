@@ -50,8 +50,6 @@ __all__ = ["Sweeper", "Whole", "control"]
 
 START_POLL_S = 0.02
 SWEEP_S = 0.1
-GATHER_S = 0.05
-"""Between two batches: with no requests to give way to, the writer would make a transaction of each row."""
 
 _log = logging.getLogger("ai_gateway")
 
@@ -74,7 +72,7 @@ async def control(common: Common, start: Start) -> None:
         stack.callback(spool.close)
         patience_s = FLUSH_TIMEOUT_S + settings.server.shutdown_timeout_seconds
         requests = RequestLog(as_json=common.as_json)
-        ledger = open_ledger(settings, stack, spool, requests, patience_s=patience_s, gather_s=GATHER_S)
+        ledger = open_ledger(settings, stack, spool, requests, patience_s=patience_s)
         limiter = SharedLimiter(region, slot, Calendar(settings.limits.timezone), is_control=True)
         data = await open_data_path(
             settings,

@@ -14,6 +14,7 @@ import msgspec
 from ai_gateway.core.record import UNSTORED, Attempt, RequestRecord
 from ai_gateway.store import sqlite
 from ai_gateway.store.days import DAY_MS, utc_day
+from ai_gateway.store.pace import PIECE_ROWS, Pace
 from ai_gateway.store.rows import storable
 from ai_gateway.store.steps import KEPT_DAYS, steps_of
 
@@ -31,9 +32,8 @@ _attempts = msgspec.json.Decoder(list[Attempt])
 
 _INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - names of our own fields
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
-_MANY = 32
-_INSERT_MANY = _INSERT + ", ".join([_ROW] * _MANY)
-_INSERT_ONE = _INSERT + _ROW
+_INSERTS = {size: _INSERT + ", ".join([_ROW] * size) for size in (PIECE_ROWS, 4, 1)}
+"""By how many rows they take, the largest first."""
 _INSERT_BODIES = "INSERT INTO request_bodies VALUES (?, ?, ?, ?, ?)"
 _KNOWN = "SELECT id FROM requests WHERE id IN (SELECT value FROM json_each(?))"
 _SEEN = "UPDATE clients SET last_seen = ?1 WHERE id = ?2 AND (last_seen IS NULL OR last_seen < ?1)"
@@ -117,13 +117,19 @@ class Sums(msgspec.Struct):
             self.cost_usd = (self.cost_usd or 0.0) + used.cost_usd
 
 
+class _KnownRow(Exception):
+    """A row is in the database already."""
+
+
 class SqliteAccounting:
     """An `AccountingStore`. One thread at a time; it connects at its first use, and again after a fault."""
 
-    def __init__(self, path: Path, *, fsync: bool = False) -> None:
-        """With `fsync`, what `write` has returned from survives the death of the machine too."""
+    def __init__(self, path: Path, *, fsync: bool = False, pace: Pace | None = None) -> None:
+        """With `fsync`, what `write` has returned from survives the death of the machine too. `write` rests
+        as `pace` tells it."""
         self._path = path
         self._fsync = fsync
+        self._pace = pace or Pace(in_haste=True)
         self._connection: sqlite3.Connection | None = None
 
     def write(self, records: Sequence[RequestRecord]) -> int:
@@ -134,15 +140,60 @@ class SqliteAccounting:
             return self._write([storable(record) for record in records])
 
     def _write(self, records: Sequence[RequestRecord]) -> int:
-        unique = {record.id: record for record in records}
+        rows = list({record.id: record for record in records}.values())
+        try:
+            with self._transaction() as connection:
+                self._insert(connection, rows)
+        except _KnownRow:
+            return self._write_unknown(rows)
+        return len(rows)
+
+    def _write_unknown(self, rows: Sequence[RequestRecord]) -> int:
+        """Of rows that come again."""
         with self._transaction() as connection:
             # The transaction holds the write lock: what is new now stays new until its end.
-            for (known,) in connection.execute(_KNOWN, (msgspec.json.encode(list(unique)).decode(),)):
-                del unique[known]
-            rows = list(unique.values())
-            if rows:
-                _insert(connection, rows)
-        return len(rows)
+            names = msgspec.json.encode([row.id for row in rows]).decode()
+            known = {name for (name,) in connection.execute(_KNOWN, (names,))}
+            new = [row for row in rows if row.id not in known]
+            self._insert(connection, new)
+        return len(new)
+
+    def _insert(self, connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
+        """Raises: _KnownRow."""
+        try:
+            self._insert_rows(connection, rows)
+        except sqlite3.IntegrityError as error:
+            raise _KnownRow from error
+        bodies = [
+            (row.id, row.started_at, row.caller_request, row.upstream_request, row.response)
+            for row in rows
+            if row.caller_request is not None or row.upstream_request is not None or row.response is not None
+        ]
+        if bodies:
+            connection.executemany(_INSERT_BODIES, bodies)
+        usage: dict[tuple[str, str, str], Sums] = {}
+        seen: dict[str, int] = {}
+        for row in self._pace.over(rows):
+            aggregate(usage, row)
+            if row.client_id:
+                seen[row.client_id] = max(row.started_at, seen.get(row.client_id, 0))
+        steps = list(steps_of(self._pace.over(rows)))
+        connection.executemany(
+            _ADD_USAGE, [(*key, *msgspec.structs.astuple(sums)) for key, sums in usage.items()]
+        )
+        connection.executemany(_ADD_STEPS, steps)
+        connection.executemany(_SEEN, [(at, client) for client, at in seen.items()])
+        self._pace.rest()
+
+    def _insert_rows(self, connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
+        """Many rows a statement: each statement hands the GIL to and fro, which the event loop would feel."""
+        start = 0
+        for size, insert in _INSERTS.items():
+            while start + size <= len(rows):
+                self._pace.rest()
+                chunk = map(_values, rows[start : start + size])
+                connection.execute(insert, list(chain.from_iterable(chunk)))
+                start += size
 
     def purge(self, *, rows_before_ms: int, bodies_before_ms: int, limit: int = 1000) -> int:
         """Bodies first; those of a deleted row go with it and are not counted."""
@@ -190,28 +241,6 @@ class SqliteAccounting:
         return connection
 
 
-def _insert(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
-    _insert_rows(connection, rows)
-    bodies = [
-        (row.id, row.started_at, row.caller_request, row.upstream_request, row.response)
-        for row in rows
-        if row.caller_request is not None or row.upstream_request is not None or row.response is not None
-    ]
-    if bodies:
-        connection.executemany(_INSERT_BODIES, bodies)
-    usage: dict[tuple[str, str, str], Sums] = {}
-    seen: dict[str, int] = {}
-    for row in rows:
-        aggregate(usage, row)
-        if row.client_id:
-            seen[row.client_id] = max(row.started_at, seen.get(row.client_id, 0))
-    connection.executemany(
-        _ADD_USAGE, [(*key, *msgspec.structs.astuple(sums)) for key, sums in usage.items()]
-    )
-    connection.executemany(_ADD_STEPS, steps_of(rows))
-    connection.executemany(_SEEN, [(at, client) for client, at in seen.items()])
-
-
 def aggregate(usage: dict[tuple[str, str, str], Sums], row: RequestRecord) -> None:
     """Add a row to its day's sums: the request to the model that served, what it used to each model that
     was tried."""
@@ -230,15 +259,6 @@ def aggregate(usage: dict[tuple[str, str, str], Sums], row: RequestRecord) -> No
     for attempt in _attempts.decode(row.attempt_log):
         if attempt.input_tokens or attempt.output_tokens or attempt.cost_usd:
             sums(attempt.model).use(attempt)
-
-
-def _insert_rows(connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
-    """Many rows a statement: each statement hands the GIL to and fro, which the event loop would feel."""
-    whole = len(rows) - len(rows) % _MANY
-    for start in range(0, whole, _MANY):
-        chunk = map(_values, rows[start : start + _MANY])
-        connection.execute(_INSERT_MANY, list(chain.from_iterable(chunk)))
-    connection.executemany(_INSERT_ONE, map(_values, rows[whole:]))
 
 
 def day_of(row: RequestRecord) -> str:

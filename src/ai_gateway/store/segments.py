@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from ai_gateway.core.record import RequestRecord
 
-__all__ = ["BATCH_ROWS", "Batch", "Folder", "Position", "is_folder_name"]
+__all__ = ["BATCH_ROWS", "READ_BYTES", "Batch", "Folder", "Position", "is_folder_name"]
 
 BATCH_ROWS = 256
 READ_BYTES = 128 * 1024
