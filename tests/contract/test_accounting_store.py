@@ -101,6 +101,18 @@ def test_each_row_counts_once(accounting: AccountingStore, reader: sqlite3.Conne
     assert (usage["requests"], usage["input_tokens"]) == (3, 9)
 
 
+def test_rows_that_come_again_among_many_new_ones(
+    accounting: AccountingStore, reader: sqlite3.Connection
+) -> None:
+    records = [row(caller_request="body") for _ in range(100)]
+    assert accounting.write(records[60:70]) == 10
+    assert accounting.write(records) == 90
+    assert len(rows(reader, "requests")) == len(rows(reader, "request_bodies")) == 100
+    (usage,) = rows(reader, "usage_daily")
+    assert usage["requests"] == 100
+    assert sum(step["requests"] for step in rows(reader, "usage_steps") if step["step_s"] == 60) == 100
+
+
 def test_a_row_says_which_day_it_counts_for(accounting: AccountingStore, reader: sqlite3.Connection) -> None:
     accounting.write([row(day="2025-10-10"), row()])
     assert [(usage["day"], usage["requests"]) for usage in rows(reader, "usage_daily")] == [
@@ -135,7 +147,7 @@ def test_what_each_attempt_used_counts_for_its_model(
     assert found == [("m", 0, 3, 0, 0.25), ("other", 1, 4, 5, 0.5)]
 
 
-@pytest.mark.parametrize("count", [1, 31, 32, 33, 64, 300])
+@pytest.mark.parametrize("count", [1, 3, 4, 15, 16, 17, 64, 300])
 def test_batches_of_any_size(count: int, accounting: AccountingStore, reader: sqlite3.Connection) -> None:
     records = [row(input_tokens=i, caller_address=str(i)) for i in range(count)]
     assert accounting.write(records) == count

@@ -11,6 +11,11 @@ __all__ = ["BUSY_TIMEOUT_S", "connect", "fault", "uri"]
 
 BUSY_TIMEOUT_S = 5.0
 
+# On each parameter of these two types the driver looks for a protocol: that fails, with an exception made and
+# thrown away, and takes more than all else that it does for a row. An adapter is found at once.
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(type(None), {None: None}.get)
+
 _REMEDIES = {
     sqlite3.SQLITE_BUSY: "is locked by another program: end that program, or try again",
     sqlite3.SQLITE_LOCKED: "is locked by another program: end that program, or try again",

@@ -13,6 +13,7 @@ from ai_gateway.core.record import RequestRecord
 from ai_gateway.store import writer as writer_module
 from ai_gateway.store.accounting import SqliteAccounting
 from ai_gateway.store.migrate import ensure_schema
+from ai_gateway.store.pace import Pace
 from ai_gateway.store.protocols import AccountingStore
 from ai_gateway.store.spool import Spool
 from ai_gateway.store.writer import Writer
@@ -219,6 +220,48 @@ def test_adoption_that_fails_does_not_hold_up_own_rows(
     assert bench.start(store).flush(30.0)
     assert list(store.rows) == names
     assert "no descriptors left" in caplog.text
+
+
+def test_a_writer_that_is_behind_makes_haste_until_it_has_caught_up(bench: Bench) -> None:
+    pace = Pace()
+    writer = Writer(bench.spool, MemoryAccounting(), pace=pace)
+    bench.append(1100)
+    haste = []
+    while writer._step():
+        haste.append((bench.spool.depth > 0, pace.in_haste))
+    assert haste[0] == (True, True)
+    assert haste[-1] == (False, False)
+    bench.append(1000)
+    while writer._step():
+        assert not pace.in_haste
+
+
+@pytest.mark.parametrize(
+    ("count", "body", "pause_s"),
+    [
+        (1, "", writer_module.GATHER_S),
+        (300, "", writer_module.PAUSE_S),
+        (9, "x" * 30_000, writer_module.PAUSE_S),
+    ],
+    ids=["few", "many", "long"],
+)
+def test_a_writer_gathers_rows_unless_there_are_enough(
+    count: int, body: str, pause_s: float, bench: Bench
+) -> None:
+    writer = Writer(bench.spool, MemoryAccounting())
+    for _ in range(count):
+        bench.spool.append(row(response=body))
+    assert writer._step()
+    assert writer._pause_s == pause_s
+
+
+def test_readers_get_a_long_batch_in_parts(bench: Bench) -> None:
+    parts: list[int] = []
+    writer = Writer(bench.spool, MemoryAccounting(), on_read=lambda records: parts.append(len(records)))
+    bench.append(100)
+    assert writer._step()
+    assert sum(parts) == 100
+    assert max(parts) == writer_module.SHOWN_ROWS
 
 
 def test_a_batch_of_unreadable_lines_is_passed(bench: Bench) -> None:
