@@ -21,7 +21,7 @@ GATHER_S = 0.05
 PAUSE_S = 0.002
 """After a full batch: a long replay leaves the event loop its share of the interpreter."""
 FULL_BYTES = READ_BYTES // 2
-BEHIND_ROWS = 4 * BATCH_ROWS
+BEHIND_ROWS = 2 * BATCH_ROWS
 """In the spool: from here on there is no rest within a batch, until a single batch is left."""
 SHOWN_ROWS = 16
 """Rows that readers get at once: some 0.2 ms."""

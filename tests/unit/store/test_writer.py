@@ -231,7 +231,7 @@ def test_a_writer_that_is_behind_makes_haste_until_it_has_caught_up(bench: Bench
         haste.append((bench.spool.depth > 0, pace.in_haste))
     assert haste[0] == (True, True)
     assert haste[-1] == (False, False)
-    bench.append(1000)
+    bench.append(500)
     while writer._step():
         assert not pace.in_haste
 
