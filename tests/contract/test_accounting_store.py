@@ -147,7 +147,7 @@ def test_what_each_attempt_used_counts_for_its_model(
     assert found == [("m", 0, 3, 0, 0.25), ("other", 1, 4, 5, 0.5)]
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 15, 16, 17, 64, 300])
+@pytest.mark.parametrize("count", [1, 3, 4, 15, 16, 17, 63, 64, 65, 300])
 def test_batches_of_any_size(count: int, accounting: AccountingStore, reader: sqlite3.Connection) -> None:
     records = [row(input_tokens=i, caller_address=str(i)) for i in range(count)]
     assert accounting.write(records) == count

@@ -32,8 +32,8 @@ _attempts = msgspec.json.Decoder(list[Attempt])
 
 _INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - names of our own fields
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
-_INSERTS = {size: _INSERT + ", ".join([_ROW] * size) for size in (PIECE_ROWS, 4, 1)}
-"""By how many rows they take, the largest first."""
+_INSERTS = {size: _INSERT + ", ".join([_ROW] * size) for size in (4 * PIECE_ROWS, PIECE_ROWS, 4, 1)}
+"""By how many rows they take, the largest first: that is for haste."""
 _INSERT_BODIES = "INSERT INTO request_bodies VALUES (?, ?, ?, ?, ?)"
 _KNOWN = "SELECT id FROM requests WHERE id IN (SELECT value FROM json_each(?))"
 _SEEN = "UPDATE clients SET last_seen = ?1 WHERE id = ?2 AND (last_seen IS NULL OR last_seen < ?1)"
@@ -189,7 +189,7 @@ class SqliteAccounting:
         """Many rows a statement: each statement hands the GIL to and fro, which the event loop would feel."""
         start = 0
         for size, insert in _INSERTS.items():
-            while start + size <= len(rows):
+            while start + size <= len(rows) and (size <= PIECE_ROWS or self._pace.in_haste):
                 self._pace.rest()
                 chunk = map(_values, rows[start : start + size])
                 connection.execute(insert, list(chain.from_iterable(chunk)))

@@ -168,9 +168,10 @@ class Writer:
     def _announce(self, batch: Batch) -> None:
         if self._on_read is None:
             return
-        for start in range(0, len(batch.records), SHOWN_ROWS):
+        size = BATCH_ROWS if self._pace.in_haste else SHOWN_ROWS
+        for start in range(0, len(batch.records), size):
             self._pace.rest()
-            self._on_read(batch.records[start : start + SHOWN_ROWS])
+            self._on_read(batch.records[start : start + size])
 
     def _back_off(self, reason: str) -> None:
         """Wait longer each time; meanwhile, new rows are shown even though they cannot be stored."""
