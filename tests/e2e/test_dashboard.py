@@ -117,7 +117,8 @@ def ask(gateway: GatewayProcess, key: str) -> str:
             )
         except openai.AuthenticationError:  # not known yet: a change is there within a second
             return None
-        return answer.choices[0].message.content
+        content: str | None = answer.choices[0].message.content
+        return content
 
     return wait_until(answered, what="the gateway knowing the key")
 

@@ -31,7 +31,7 @@ def claude(gateway: GatewayProcess, client: ClientInfo) -> anthropic.Anthropic:
 
 def whole_input(answer: anthropic.types.Message) -> int:
     """With what llama.cpp had in its cache."""
-    return answer.usage.input_tokens + (answer.usage.cache_read_input_tokens or 0)
+    return int(answer.usage.input_tokens) + (answer.usage.cache_read_input_tokens or 0)
 
 
 @MODES

@@ -130,7 +130,7 @@ class TestRefusals:
 
     def test_bad_request(self, gateway: GatewayProcess, text_client: ClientInfo) -> None:
         with sdk(through(gateway, text_client)) as client, pytest.raises(openai.BadRequestError) as caught:
-            client.chat.completions.create(model="m", messages="hello")  # type: ignore[arg-type]
+            client.chat.completions.create(model="m", messages="hello")
         assert caught.value.type == "invalid_request_error"
         assert caught.value.param == "messages"
 

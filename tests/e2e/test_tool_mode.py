@@ -105,7 +105,7 @@ def by_responses(port: int, key: str, model: str) -> str:
     assert final.usage.input_tokens == 200
     assert final.status == "completed"
     assert {item.type for item in final.output} == {"message"}
-    return final.output_text
+    return str(final.output_text)
 
 
 def by_anthropic(port: int, key: str, model: str) -> str:
