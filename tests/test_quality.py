@@ -24,7 +24,8 @@ GATES = {
 
 WEB_GATES = {
     "lint": ["eslint/bin/eslint.js", ".", "--max-warnings", "0"],
-    "types": ["typescript/bin/tsc", "--noEmit"],
+    # The native compiler: a fifth of the CPU. ESLint's rules ask the one that is written in JavaScript.
+    "types": ["typescript-native/bin/tsc", "--noEmit"],
     "tests": ["vitest/vitest.mjs", "run"],
     "schema": ["../scripts/schema.mjs", "--check"],
 }
