@@ -11,9 +11,9 @@ import pytest
 from ai_gateway.store.accounting import SqliteAccounting
 from ai_gateway.store.clients import SqlClientStore
 from ai_gateway.store.crypto import SecretBox
-from ai_gateway.store.migrate import ensure_schema
 from ai_gateway.store.protocols import AccountingStore, ClientStore
 from ai_gateway.store.serving import SqliteServing
+from tests.harness.databases import empty_database
 
 KEY = bytes(range(32))
 
@@ -47,7 +47,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
 
 def _sqlite(folder: Path) -> Database:
     path = folder / "data 100% & #1?" / "gateway.db"
-    ensure_schema(path)
+    empty_database(path)
     return Database(path)
 
 

@@ -31,6 +31,7 @@ from ai_gateway.core.client import ClientSettings
 from ai_gateway.store.clients import SqlClientStore
 from ai_gateway.store.keyring import KeySource
 from ai_gateway.store.migrate import ensure_schema
+from tests.harness.databases import launched_database
 from tests.harness.planted import Secrets
 from tests.harness.processes import STOP_TIMEOUT_S, ChildProcess
 from tests.harness.waiting import free_port, wait_until
@@ -78,7 +79,8 @@ class GatewayProcess:
         start: bool = True,
     ) -> None:
         """`config`: sections over the defaults, written as YAML before the first launch; new clients are
-        unlimited unless it says otherwise. None writes no file, so that the gateway makes its own.
+        unlimited unless it says otherwise, and one that is started here finds the database of an earlier
+        launch. None writes no file, so that the gateway makes its own, and a database.
         `env`: variables for the gateway and its CLI.
 
                 Raises:
@@ -100,6 +102,8 @@ class GatewayProcess:
             merged = {"defaults": UNLIMITED, **config, "server": {"host": HOST, **config.get("server", {})}}
             self.config_path.write_text(yaml.safe_dump(merged, sort_keys=False))
             self.config_path.chmod(0o600)
+            if start and not self.database_path.exists():
+                launched_database(self.database_path)
         if start:
             self.start()
 

@@ -18,7 +18,7 @@ from ai_gateway.admin.socket import LiveSocket
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.store.accounting import SqliteAccounting
 from ai_gateway.store.live import SqliteLiveStore
-from ai_gateway.store.migrate import ensure_schema
+from tests.harness.databases import empty_database
 from tests.unit.store.support import NOON_MS, row
 
 
@@ -26,7 +26,7 @@ class Desk:
     """A feed, a database and a hub, with a clock to turn."""
 
     def __init__(self, path: Path) -> None:
-        ensure_schema(path)
+        empty_database(path)
         self.books = SqliteAccounting(path)
         self.feed = Feed()
         self.now_ms = NOON_MS + 1000

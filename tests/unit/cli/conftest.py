@@ -13,6 +13,7 @@ import pytest
 
 from ai_gateway.cli import run
 from ai_gateway.config import Settings
+from tests.harness.databases import empty_database
 
 
 class Result(NamedTuple):
@@ -90,6 +91,7 @@ def fresh_cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 @pytest.fixture
 def cli(fresh_cli: Cli) -> Cli:
-    """With a config file of the user's, which is empty."""
+    """With a config file of the user's, and a database, which are empty."""
     fresh_cli.config.touch(mode=0o600)
+    empty_database(fresh_cli.database)
     return fresh_cli

@@ -137,7 +137,9 @@ def test_reset_password_cannot_change_the_environment(cli: Cli) -> None:
     assert "AI_GATEWAY_ADMIN__PASSWORD_HASH: change it there" in result.err
 
 
-def test_config_check(cli: Cli) -> None:
+def test_config_check(fresh_cli: Cli) -> None:
+    cli = fresh_cli
+    cli.config.touch()
     assert cli.ok("config", "check").out == f"{cli.config}: ok\n"
     cli.config.write_text("server:\n  prot: 1\nx: 2\n")
     result = cli("config", "check")

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import re
 import shlex
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ from ai_gateway.cli.context import State
 from ai_gateway.config import Settings, load_settings
 from ai_gateway.core.keys import hash_key
 from ai_gateway.store.clients import SqlClientStore
-from ai_gateway.store.migrate import ensure_schema
+from tests.harness.databases import empty_database
 from tests.unit.cli.conftest import Cli
 
 PASSWORD = re.compile(r"^Password: +(\S+)", re.MULTILINE)
@@ -193,12 +192,9 @@ class Steps:
 def test_a_launch_that_dies_anywhere_is_completed(
     fresh_cli: Cli, capsys: pytest.CaptureFixture[str], own_config: bool, after: bool
 ) -> None:
-    migrated = fresh_cli.folder / "migrated.db"
-    ensure_schema(migrated)  # its own tests kill it; here it would only cost time
     for deadly in range(20):
         folder = fresh_cli.folder / f"run-{deadly}"
-        (folder / "data").mkdir(parents=True)
-        shutil.copy(migrated, folder / "data" / "gateway.db")
+        empty_database(folder / "data" / "gateway.db")  # its own tests kill the making of one
         with pytest.MonkeyPatch.context() as patch:
             cli = Cli(folder, capsys, patch)
             if own_config:

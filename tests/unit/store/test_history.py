@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,21 +20,26 @@ from ai_gateway.store.accounting import SqliteAccounting
 from ai_gateway.store.admin_protocols import Grouping, RequestFilter
 from ai_gateway.store.database import Database
 from ai_gateway.store.history import SqlHistoryStore, conditions, floor_query, page_query
-from ai_gateway.store.migrate import ensure_schema
 from ai_gateway.store.usage import SqlUsageStore
+from tests.harness.databases import empty_database
 from tests.unit.store.support import NOON_MS, InThread, row
 
 ROWS = 300
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "data" / "gateway.db"
-    ensure_schema(path)
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("history") / "gateway.db"
+    empty_database(path)
     books = SqliteAccounting(path)
     books.write([made(index) for index in range(ROWS)])
     books.close()
     return path
+
+
+@pytest.fixture
+def path(tmp_path: Path, filled: Path) -> Path:
+    return Path(shutil.copy(filled, tmp_path / "gateway.db"))
 
 
 def made(index: int) -> Any:

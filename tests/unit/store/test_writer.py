@@ -12,11 +12,11 @@ import pytest
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.store import writer as writer_module
 from ai_gateway.store.accounting import SqliteAccounting
-from ai_gateway.store.migrate import ensure_schema
 from ai_gateway.store.pace import Pace
 from ai_gateway.store.protocols import AccountingStore
 from ai_gateway.store.spool import Spool
 from ai_gateway.store.writer import Writer
+from tests.harness.databases import empty_database
 from tests.harness.waiting import wait_until
 from tests.unit.store.support import MemoryAccounting, files, kill, row
 
@@ -61,7 +61,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     path = tmp_path / "gateway.db"
-    ensure_schema(path)
+    empty_database(path)
     return path
 
 
