@@ -1,14 +1,8 @@
 // The conversation of tests/conformance, held by each JavaScript SDK as its documentation says to.
 // Reads {ways: [{caller, url, key, model, stream, stop}], said: {...}} as JSON from stdin and prints a list
-// of outcomes, one for each way; one that failed is printed as {error}.
+// of outcomes, one for each way; one that failed is printed as {error}. An SDK is loaded where it is called:
+// all of them take seconds.
 import { text } from "node:stream/consumers";
-import { createAnthropic } from "@ai-sdk/anthropic";
-import { createGoogleGenerativeAI } from "@ai-sdk/google";
-import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import Anthropic from "@anthropic-ai/sdk";
-import { GoogleGenAI } from "@google/genai";
-import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
-import OpenAI from "openai";
 
 globalThis.AI_SDK_LOG_WARNINGS = false; // they would go to stdout
 const { ways, said } = JSON.parse(await text(process.stdin));
@@ -30,6 +24,7 @@ function newOutcome() {
 }
 
 async function openaiChat(way, outcome) {
+  const { default: OpenAI } = await import("openai");
   const client = new OpenAI({ baseURL: `${way.url}/v1`, apiKey: way.key, maxRetries: 0, fetch: notingFetch });
   const messages = [
     { role: "system", content: system },
@@ -79,6 +74,7 @@ async function openaiChat(way, outcome) {
 }
 
 async function openaiResponses(way, outcome) {
+  const { default: OpenAI } = await import("openai");
   const client = new OpenAI({ baseURL: `${way.url}/v1`, apiKey: way.key, maxRetries: 0, fetch: notingFetch });
   const input = [
     {
@@ -129,6 +125,7 @@ async function openaiResponses(way, outcome) {
 }
 
 async function anthropic(way, outcome) {
+  const { default: Anthropic } = await import("@anthropic-ai/sdk");
   const client = new Anthropic({ baseURL: way.url, authToken: way.key, maxRetries: 0, fetch: notingFetch });
   const source = { type: "base64", media_type: "image/png", data: picture };
   const messages = [
@@ -177,6 +174,7 @@ async function anthropic(way, outcome) {
 }
 
 async function googleGenai(way, outcome) {
+  const { GoogleGenAI } = await import("@google/genai");
   const client = new GoogleGenAI({ apiKey: way.key, httpOptions: { baseUrl: way.url, fetch: notingFetch } });
   const contents = [
     {
@@ -237,8 +235,9 @@ async function googleGenai(way, outcome) {
 /** Vercel's AI SDK runs the tools itself. */
 function vercel(modelOf) {
   return async (way, outcome) => {
+    const { generateText, jsonSchema, stepCountIs, streamText, tool } = await import("ai");
     const asked = {
-      model: modelOf(way),
+      model: await modelOf(way),
       system,
       messages: [
         {
@@ -292,21 +291,24 @@ const callers = {
   "openai-responses": openaiResponses,
   anthropic,
   "google-genai": googleGenai,
-  "vercel-openai-compatible": vercel((way) =>
-    createOpenAICompatible({
+  "vercel-openai-compatible": vercel(async (way) => {
+    const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
+    return createOpenAICompatible({
       name: "gateway",
       baseURL: `${way.url}/v1`,
       apiKey: way.key,
       fetch: notingFetch,
       includeUsage: true,
-    })(way.model),
-  ),
-  "vercel-anthropic": vercel((way) =>
-    createAnthropic({ baseURL: `${way.url}/v1`, apiKey: way.key, fetch: notingFetch })(way.model),
-  ),
-  "vercel-google": vercel((way) =>
-    createGoogleGenerativeAI({ baseURL: `${way.url}/v1beta`, apiKey: way.key, fetch: notingFetch })(way.model),
-  ),
+    })(way.model);
+  }),
+  "vercel-anthropic": vercel(async (way) => {
+    const { createAnthropic } = await import("@ai-sdk/anthropic");
+    return createAnthropic({ baseURL: `${way.url}/v1`, apiKey: way.key, fetch: notingFetch })(way.model);
+  }),
+  "vercel-google": vercel(async (way) => {
+    const { createGoogleGenerativeAI } = await import("@ai-sdk/google");
+    return createGoogleGenerativeAI({ baseURL: `${way.url}/v1beta`, apiKey: way.key, fetch: notingFetch })(way.model);
+  }),
 };
 
 const outcomes = [];
