@@ -31,6 +31,12 @@ def pytest_collection() -> None:
     gc.disable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The gates first, the longest of all: last, one of them would keep one process busy while the others
+    have nothing left to do."""
+    items.sort(key=lambda item: item.path.name != "test_quality.py")
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
