@@ -267,7 +267,7 @@ def test_a_session_that_ends_and_a_second_admin(
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     watched.open(f"/clients/{client.id}/edit")
     page.get_by_role("combobox", name="Default model").fill("mine")
-    own_gateway.cli("clients", "update", "shared", "--description", "theirs")
+    own_gateway.command("clients", "update", "shared", "--description", "theirs")
     watched.context.clear_cookies()
     page.get_by_role("button", name="Save").click()
     dialog = page.get_by_role("dialog")
@@ -279,7 +279,7 @@ def test_a_session_that_ends_and_a_second_admin(
     expect(page.get_by_role("heading", name="shared")).to_be_visible()
     expect(page.get_by_text("theirs").first).to_be_visible()
     expect(page.get_by_text("mine").first).to_be_visible()
-    own_gateway.cli("clients", "delete", "shared", "--yes")
+    own_gateway.command("clients", "delete", "shared", "--yes")
     expect(page.get_by_text("This client has been deleted")).to_be_visible()
 
 

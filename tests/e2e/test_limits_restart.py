@@ -190,7 +190,7 @@ def test_a_changed_limit_holds_for_the_next_request(gateway: GatewayProcess) -> 
 
     assert statuses(3) == [200, 200, 429]
     for limit, expected in (("5", [200] * 3 + [429]), ("0", [200] * 3)):
-        gateway.cli("clients", "update", client.name, "--rate-limit-minute", limit)
+        gateway.command("clients", "update", client.name, "--rate-limit-minute", limit)
         shown = None if limit == "0" else limit
         wait_until(partial(limit_is, shown), 1.0, what=f"the limit of {limit} being seen")
         assert statuses(len(expected)) == expected
@@ -209,7 +209,7 @@ def test_days_are_those_of_the_time_zone(far: GatewayProcess) -> None:
     assert {row["day"] for row in far.requests_of(client, minimum=2)} <= days
     assert {row["day"] for row in far.query("SELECT day FROM usage_daily")} <= days
     assert datetime.now(UTC).date().isoformat() not in days
-    listed = json.loads(far.cli("usage", "--days", "1", "--client", client.name, "--json").stdout)
+    listed = json.loads(far.command("usage", "--days", "1", "--client", client.name, "--json"))
     assert listed[-1]["day"] in {*days, datetime.now(zone).date().isoformat()}
     if len(days) == 1:  # midnight did not come in between
         left = 86_400 - (now - now.replace(hour=0, minute=0, second=0)).total_seconds()

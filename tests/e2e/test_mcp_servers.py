@@ -113,10 +113,10 @@ def test_a_gateway_starts_and_ends_its_servers(new_gateway: NewGateway) -> None:
     gateway = new_gateway(config={"tools": {"mcp_servers": servers}})
     pid = gateway.pid
     wait_until(lambda: names(pid) == {"first"}, what="the server of the config file")
-    gateway.cli("tools", "add", "second", "--", sys.executable, *CHILD, "second")
+    gateway.command("tools", "add", "second", "--", sys.executable, *CHILD, "second")
     wait_until(lambda: names(pid) == {"first", "second"}, 5, what="the server of the command line")
     [first] = [each for each in children(pid) if b"first" in Path(f"/proc/{each}/cmdline").read_bytes()]
-    gateway.cli("tools", "disable", "second")
+    gateway.command("tools", "disable", "second")
     wait_until(lambda: names(pid) == {"first"}, 5, what="the end of what is switched off")
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: names(pid) == {"first"} and not is_running(first), what="a killed server's return")

@@ -161,7 +161,7 @@ def test_what_has_no_price_is_unpriced_and_never_free(gateway: GatewayProcess, u
         assert gateway.request_row(answer.headers["x-request-id"])["cost_usd"] is None
     used = usage_of(gateway, client, "nobody-knows")
     assert (used["requests"], used["unpriced_requests"], used["cost_usd"]) == (2, 2, None)
-    listed = json.loads(gateway.cli("usage", "--client", client.name, "--json").stdout)
+    listed = json.loads(gateway.command("usage", "--client", client.name, "--json"))
     assert [row["cost_usd"] for row in listed if row["model"] == "nobody-knows"] == [None]
 
 

@@ -208,14 +208,14 @@ def test_models_are_fetched_once_and_remembered(gateway: GatewayProcess, upstrea
     assert (missing[0], code(missing)) == (404, "model_not_found")
 
     def stored() -> Any:
-        return json.loads(gateway.cli("clients", "show", client.name, "--json").stdout)["models"]
+        return json.loads(gateway.command("clients", "show", client.name, "--json"))["models"]
 
     wait_until(lambda: stored() == ["small", "large", "org/other"], what="the list being stored")
-    gateway.cli(
+    gateway.command(
         "clients", "update", client.name, "--base-url", upstream.base_url.replace("127.0.0.1", "localhost")
     )
     assert stored() == []
-    listed = json.loads(gateway.cli("models", client.name, "--json").stdout)
+    listed = json.loads(gateway.command("models", client.name, "--json"))
     assert listed == stored() == ["small", "large", "org/other"]
 
 
@@ -256,9 +256,9 @@ def test_changes_reach_the_running_gateway(gateway: GatewayProcess, upstream: Sc
         (("update", client.name, "--max-input-tokens", "0"), (200, None)),
         (("rotate-key", client.name), (401, "invalid_api_key")),
     ):
-        gateway.cli("clients", *change)
+        gateway.command("clients", *change)
         wait_until(partial(answers, expected), 1.5, what=f"{change} being seen")
-    gateway.cli("clients", "delete", client.name, "--yes")
+    gateway.command("clients", "delete", client.name, "--yes")
 
 
 def test_changes_are_seen_on_a_connection_that_is_kept(

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 
 from tests.e2e.test_durability import Load, settled
-from tests.harness.admin import AdminClient, admin_of
+from tests.harness.admin import AdminClient, admin_of, reset_password
 from tests.harness.burst import Burst, request
 from tests.harness.certificates import write_certificate
 from tests.harness.gateway import HOST, ClientInfo, GatewayProcess
@@ -330,8 +330,7 @@ def test_tls(tmp_path: Path) -> None:
                 assert b"<html" in response.read()
                 assert response.headers["strict-transport-security"]
             connection.close()
-        admin_session = gateway.cli("admin", "reset-password").stdout
-        password = admin_session.split("Password:")[1].split()[0]
+        password = reset_password(gateway)
         connection = gateway.connect(30)
         origin = f"https://{HOST}:{gateway.port}"
         body = json.dumps({"username": "admin", "password": password})
