@@ -143,7 +143,11 @@ class SqliteAccounting:
         rows = list({record.id: record for record in records}.values())
         try:
             with self._transaction() as connection:
-                self._insert(connection, rows)
+                try:
+                    self._insert_rows(connection, rows)
+                except sqlite3.IntegrityError as error:
+                    raise _KnownRow from error
+                self._insert_rest(connection, rows)
         except _KnownRow:
             return self._write_unknown(rows)
         return len(rows)
@@ -155,15 +159,12 @@ class SqliteAccounting:
             names = msgspec.json.encode([row.id for row in rows]).decode()
             known = {name for (name,) in connection.execute(_KNOWN, (names,))}
             new = [row for row in rows if row.id not in known]
-            self._insert(connection, new)
+            self._insert_rows(connection, new)
+            self._insert_rest(connection, new)
         return len(new)
 
-    def _insert(self, connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
-        """Raises: _KnownRow."""
-        try:
-            self._insert_rows(connection, rows)
-        except sqlite3.IntegrityError as error:
-            raise _KnownRow from error
+    def _insert_rest(self, connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
+        """What there is beside the rows themselves."""
         bodies = [
             (row.id, row.started_at, row.caller_request, row.upstream_request, row.response)
             for row in rows
