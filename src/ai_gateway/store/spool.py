@@ -88,7 +88,8 @@ class Spool:
     @property
     def backlog_bytes(self) -> int:
         """Bytes of the rows that are not yet in the database."""
-        return max(0, self._bytes_in - self._bytes_out) + self._adopted_bytes
+        waiting = self._bytes_in - self._bytes_out
+        return (waiting if waiting > 0 else 0) + self._adopted_bytes
 
     @property
     def is_drained(self) -> bool:
