@@ -280,12 +280,20 @@ class _Passage:
         self._entry.keep(out)
         return True
 
+    def push_chunk(self, data: bytes, chunk: bytes) -> bool:
+        """To the caller, and into the body log."""
+        if not self._caller.push_chunk(data, chunk):
+            return False
+        self._entry.keep(data)
+        return True
+
 
 async def pass_events(
     caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay, headers: HeaderList
 ) -> bytes:
     """All but the last bytes of a stream, which are returned: the row is settled before they go out."""
     response, passage = opened.response, _Passage(caller, entry, watcher, opened.body)
+    take_chunk = watcher.chunk_taker(caller.push_chunk if entry.bodies is None else passage.push_chunk)
     opened.body = b""
     if opened.ended or watcher.failure is not None:
         return passage.out
@@ -296,7 +304,7 @@ async def pass_events(
             out, passage.out = passage.out, b""
             entry.keep(out)
             await caller.write(out)
-        if not await response.pass_on(passage.take):
+        if not await response.pass_on(passage.take, take_chunk):
             return watcher.finish()
         if passage.over:
             return passage.out

@@ -91,6 +91,10 @@ class Caller(Protocol):
         caller does not keep up: `write` will do."""
         ...
 
+    def push_chunk(self, data: bytes, chunk: bytes) -> bool:
+        """As `push`; `chunk` is the same data in the framing of a chunk (RFC 9112, section 7.1)."""
+        ...
+
     async def end(self, data: bytes = b"") -> None: ...
 
     def abort(self) -> None:

@@ -128,6 +128,9 @@ class RecordingCaller:
     def push(self, _: bytes) -> bool:
         return False
 
+    def push_chunk(self, _: bytes, chunk: bytes) -> bool:
+        return False
+
     async def end(self, data: bytes = b"") -> None:
         assert self._told.row is not None, "the row is settled before the last byte"
         await self.write(data)

@@ -50,6 +50,9 @@ class AsgiCaller:
     def push(self, _: bytes) -> bool:
         return False  # ASGI has no way to write without waiting
 
+    def push_chunk(self, _: bytes, chunk: bytes) -> bool:
+        return False
+
     async def end(self, data: bytes = b"") -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 

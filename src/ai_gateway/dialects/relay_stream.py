@@ -15,13 +15,15 @@ from ai_gateway.dialects.openai_errors import MIN_SECRET, blot
 from ai_gateway.dialects.repeated import Repeated, same_but_text
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamProtocolError
 
-__all__ = ["EMPTY", "NOTHING", "Relay", "Reply", "StreamRelay", "says_nothing", "text_size"]
+__all__ = ["EMPTY", "NOTHING", "PushChunk", "Relay", "Reply", "StreamRelay", "says_nothing", "text_size"]
 
 EMPTY = msgspec.Raw(b"")
 NOTHING = (b"", b"null", b"[]", b'""')
 TRIES = 4
 """How often a stream is asked for what its events have in common, while they have nothing."""
 T = TypeVar("T")
+PushChunk = Callable[[bytes, bytes], bool]
+"""Gets data, and the chunk that it came in: the same, in the framing of HTTP."""
 
 
 class _Fault(msgspec.Struct):
@@ -63,6 +65,12 @@ class StreamRelay(Protocol):
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes that may go to the caller now: whole events, as they came."""
+        ...
+
+    def chunk_taker(self, push: PushChunk) -> PushChunk | None:
+        """A function that gives what it gets to `push`, where the data is an event that need not be read.
+        False where it is none, or `push` would not have it: then nothing has happened. None where every event
+        must be read."""
         ...
 
     def finish(self) -> bytes:
@@ -149,6 +157,23 @@ class Relay(Generic[T]):
             return b""
         return self._pass(block)
 
+    def chunk_taker(self, push: PushChunk) -> PushChunk | None:
+        def take(data: bytes, chunk: bytes) -> bool:
+            repeated = self._repeated
+            if repeated is None or framer.pending:
+                return False
+            size = repeated.text_size(data)
+            if size < 0 or (bound is not None and self.output_bytes + size > bound.limit):
+                return False
+            if not push(data, chunk):
+                return False
+            self.output_bytes += size
+            self._tries = TRIES
+            return True
+
+        framer, bound = self._framer, self._bound
+        return take if self._texts else None
+
     def _pass(self, block: bytes) -> bytes:
         """What of a block goes to the caller. Where the provider reports a failure, not the credential."""
         passed = self._shown(block)
@@ -192,7 +217,7 @@ class Relay(Generic[T]):
     def _repeats(self, repeated: Repeated, event: bytes) -> bool:
         """Whether an event need not be read; its text is counted then."""
         size = repeated.text_size(event)
-        if size < 0 or (self._bound is not None and self.output_bytes + size > self._bound.limit):
+        if size < 0 or (self._bound is not None and not self._bound.admits(self.output_bytes + size)):
             return False
         self.output_bytes += size
         self._tries = TRIES

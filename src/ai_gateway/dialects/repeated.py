@@ -10,11 +10,11 @@ import msgspec
 
 __all__ = ["Repeated", "same_but_text"]
 
-_string = msgspec.json.Decoder(str)
+_decode = msgspec.json.Decoder(str).decode
 
 
 class Repeated:
-    """The bytes around the text, with the quotes; `size` that of both together."""
+    """The bytes around the text, without its quotes; `size` that of both together."""
 
     __slots__ = ("after", "before", "size")
 
@@ -25,15 +25,15 @@ class Repeated:
 
     def text_size(self, event: bytes) -> int:
         """Bytes of the text in an event that is otherwise the same, as JSON writes it; -1 of any other."""
-        size = len(event) - self.size
-        if size < 0 or not event.startswith(self.before) or not event.endswith(self.after):
+        text = event.removeprefix(self.before).removesuffix(self.after)
+        size = len(text)
+        if size != len(event) - self.size:
             return -1
-        start = len(self.before) - 1
         try:
-            _string.decode(event[start : start + size + 2])
+            _decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return -1
-        return size
+        return size - 2 if len(text.strip()) == size else -1  # space around a string is no part of it
 
 
 def same_but_text(event: bytes, members: tuple[bytes, ...]) -> tuple[Repeated, bytes] | None:
@@ -51,6 +51,6 @@ def same_but_text(event: bytes, members: tuple[bytes, ...]) -> tuple[Repeated, b
             continue
         if end < 0 or b"\\" in event[start:end]:
             continue
-        before, after = event[:start], event[end:]
-        return Repeated(before, after), before + b"x" * (end - start + 1) + after
+        longer = event[:start] + b"x" * (end - start + 1) + event[end:]
+        return Repeated(event[: start - 1], event[end + 1 :]), longer
     return None

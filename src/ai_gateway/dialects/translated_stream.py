@@ -25,7 +25,7 @@ from ai_gateway.core.events import (
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.bounding import Bound, cut_usage
 from ai_gateway.dialects.interface import StreamDecoder, StreamEncoder
-from ai_gateway.dialects.relay_stream import Reply
+from ai_gateway.dialects.relay_stream import PushChunk, Reply
 from ai_gateway.dialects.tool_names import ToolNames
 from ai_gateway.errors import GatewayError, UpstreamError, UpstreamProtocolError
 
@@ -156,6 +156,9 @@ class TranslatedStream(Meter):
         if self._decoder.done and self.failure is None and not self.done:
             out += self._end()
         return out
+
+    def chunk_taker(self, _: PushChunk) -> None:
+        """Nothing is passed on as it came."""
 
     def finish(self) -> bytes:
         return self._end()

@@ -50,6 +50,7 @@ class HttpCaller:
         "_chunked",
         "_connection",
         "_expects",
+        "_flows",
         "_head",
         "_http_1_1",
         "_mute",
@@ -117,6 +118,8 @@ class HttpCaller:
         self._waiter: asyncio.Future[None] | None = None
         self._head = b""
         self._chunked = False
+        self._flows = False
+        """The head is out, and chunks follow."""
         self._mute = method == "HEAD"
 
     @property
@@ -264,6 +267,13 @@ class HttpCaller:
             connection.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
         return True
 
+    def push_chunk(self, data: bytes, chunk: bytes) -> bool:
+        connection = self._connection
+        if not self._flows or connection.write_paused or self.disconnected:
+            return self.push(data)
+        connection.transport.write(chunk)
+        return True
+
     async def end(self, data: bytes = b"") -> None:
         if self._chunked:
             data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else _LAST_CHUNK
@@ -285,6 +295,7 @@ class HttpCaller:
         if self._head:
             data = self._head + data
             self._head = b""
+            self._flows = self._chunked and not self._mute
         connection = self._connection
         if connection.write_paused and not self.disconnected:
             await connection.drain()

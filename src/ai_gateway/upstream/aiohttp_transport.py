@@ -10,7 +10,7 @@ from yarl import URL
 
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.proxies import Proxies
-from ai_gateway.upstream.transport import Take, UpstreamRequest, pass_on
+from ai_gateway.upstream.transport import Take, TakeChunk, UpstreamRequest, pass_on
 
 __all__ = ["AiohttpResponse", "AiohttpTransport"]
 
@@ -41,7 +41,7 @@ class AiohttpResponse:
     def arrived(self) -> bytes | None:
         return None
 
-    async def pass_on(self, take: Take) -> bool:
+    async def pass_on(self, take: Take, take_chunk: TakeChunk | None = None) -> bool:
         return await pass_on(self, take)
 
     async def drain(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ai_gateway.upstream.transport import Take, UpstreamRequest, pass_on
+from ai_gateway.upstream.transport import Take, TakeChunk, UpstreamRequest, pass_on
 
 __all__ = ["EchoTransport"]
 
@@ -88,7 +88,7 @@ class EchoResponse:
     def arrived(self) -> bytes | None:
         return None
 
-    async def pass_on(self, take: Take) -> bool:
+    async def pass_on(self, take: Take, take_chunk: TakeChunk | None = None) -> bool:
         return await pass_on(self, take)
 
     async def drain(self) -> None:

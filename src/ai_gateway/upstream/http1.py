@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ai_gateway.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.http1_connection import Connection, Stale
-from ai_gateway.upstream.transport import SentHead, Take, UpstreamRequest
+from ai_gateway.upstream.transport import SentHead, Take, TakeChunk, UpstreamRequest
 
 __all__ = ["Http1Response", "Http1Transport"]
 
@@ -56,11 +56,11 @@ class Http1Response:
             self.close()
         return data
 
-    async def pass_on(self, take: Take) -> bool:
+    async def pass_on(self, take: Take, take_chunk: TakeChunk | None = None) -> bool:
         connection = self._connection
         if connection is None:
             return False
-        goes_on = await connection.pass_on(take)
+        goes_on = await connection.pass_on(take, take_chunk)
         if not goes_on:
             self.close()
         return goes_on

@@ -6,18 +6,23 @@ Source: RFC 9112 (HTTP/1.1).
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import cast
 
 import httptools
 
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
-from ai_gateway.upstream.transport import Take, UpstreamRequest
+from ai_gateway.upstream.size_lines import LINE_BREAK, SIZE_LINES, size_line
+from ai_gateway.upstream.transport import Take, TakeChunk, UpstreamRequest
 
 __all__ = ["Connection", "Stale"]
 
 MAX_HEAD_BYTES = 64 * 1024
 READ_HIGH_BYTES = 16 * 1024
 """Past this the connection is not read until the caller has taken what is there."""
+PLAIN_BYTES = 4096
+"""Up to here a read is looked at for being a chunk, neither more nor less: what an event of a stream is."""
+_LF = 10
 _SIZING = (b"content-length", b"transfer-encoding")
 
 
@@ -33,6 +38,7 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
+        "_between",
         "_broken",
         "_buffer",
         "_chunks",
@@ -46,14 +52,18 @@ class Connection(asyncio.BufferedProtocol):
         "_paused",
         "_queued",
         "_reusable",
+        "_take_chunk",
         "_take_part",
         "_timeout_s",
         "_timer",
         "_waiter",
+        "_whole",
         "busy",
         "headers",
         "idle_since",
         "lost",
+        "on_chunk_complete",
+        "on_chunk_header",
         "served",
         "status",
         "transport",
@@ -62,6 +72,11 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
         self._loop = loop
         self._buffer = buffer
+        self._whole: list[None] = []
+        """Holds something while the parser stands behind a whole chunk and has not read another size line: the
+        parser writes it here itself, without a line of Python."""
+        self.on_chunk_header = self._whole.clear
+        self.on_chunk_complete = partial(self._whole.append, None)
         # One for all answers: a connection serves again only where one answer has ended and none has begun.
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self.transport: asyncio.Transport | None = None
@@ -75,6 +90,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[None] | None = None
         self._take_part: Take | None = None
         """Gets what comes of the body, without anybody being woken."""
+        self._take_chunk: TakeChunk | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -84,6 +100,9 @@ class Connection(asyncio.BufferedProtocol):
         self._queued = 0
         self._head_bytes = 0
         self._in_head = True
+        self._between = False
+        """The next byte is the first of a chunk."""
+        self._whole.clear()
         self._interim = False
         self._complete = False
         self._reusable = False
@@ -99,25 +118,58 @@ class Connection(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._between and nbytes <= PLAIN_BYTES:
+            # One chunk, as an event of a stream comes: the parser would say the same of it, and stay where it
+            # is. Of anything else it has the say.
+            try:
+                line, size = SIZE_LINES[nbytes]
+            except KeyError:
+                line, size = size_line(nbytes)
+            chunk = self._buffer[:nbytes].tobytes()
+            data = chunk.removeprefix(line).removesuffix(LINE_BREAK)
+            if len(data) == size:
+                take_chunk = self._take_chunk
+                if take_chunk is not None:
+                    self._deadline = self._loop.time() + self._timeout_s
+                    try:
+                        if take_chunk(data, chunk):
+                            return
+                    except Exception as error:  # noqa: BLE001 - raised again where the body is waited for
+                        self._throw(error)
+                        return
+                self.on_body(data)
+                self._arrived()
+                return
+        if self._parse(nbytes):
+            self._arrived()
+
+    def _arrived(self) -> None:
+        """Something has come: on to whoever takes it, or waits for it."""
+        if self._take_part is not None and self._queued and self._hand_over(self._take_part):
+            return
+        if self._queued > READ_HIGH_BYTES:
+            self._pause()
+        self._wake()
+
+    def _parse(self, nbytes: int) -> bool:
+        """False where that was the connection's end."""
         parser = self._parser
         if not self.busy or self._complete or parser is None:
             self._hang_up()  # nobody asked: whatever this is, the connection cannot be trusted again
-            return
+            return False
         if self._in_head:
             self._head_bytes += nbytes
         try:
             parser.feed_data(self._buffer[:nbytes])
         except httptools.HttpParserError as error:
             self._fail(UpstreamProtocolError(f"the upstream's answer is not valid HTTP: {error}"[:300]))
-            return
-        if self._head_unfinished() and self._head_bytes > MAX_HEAD_BYTES:
+            return False
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(UpstreamProtocolError(f"the upstream's headers are over {MAX_HEAD_BYTES} bytes"))
-            return
-        if self._take_part is not None and self._queued and self._hand_over(self._take_part):
-            return
-        if self._queued > READ_HIGH_BYTES:
-            self._pause()
-        self._wake()
+            return False
+        # Behind a chunk, a line break is the end of it, or of the next one's size.
+        self._between = bool(self._whole) and self._buffer[nbytes - 1] == _LF and not self._complete
+        return True
 
     def _hand_over(self, take: Take) -> bool:
         """True where nobody need be woken."""
@@ -126,18 +178,20 @@ class Connection(asyncio.BufferedProtocol):
             if take(self._take()):
                 return not self._complete
         except Exception as error:  # noqa: BLE001 - raised again where the body is waited for
-            if self._waiter is not None and not self._waiter.done():
-                self._waiter.set_exception(error)
-        self._take_part = None
+            self._throw(error)
+        self._take_part = self._take_chunk = None
         return False
+
+    def _throw(self, error: Exception) -> None:
+        """Where the body is waited for."""
+        self._take_part = self._take_chunk = None
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
 
     def _pause(self) -> None:
         if self.transport is not None and not self._complete:
             self._paused = True
             self.transport.pause_reading()
-
-    def _head_unfinished(self) -> bool:
-        return self._in_head
 
     def eof_received(self) -> bool:
         return False
@@ -223,7 +277,7 @@ class Connection(asyncio.BufferedProtocol):
             self._check()
             await self._wait("no further data")
 
-    async def pass_on(self, take: Take) -> bool:
+    async def pass_on(self, take: Take, take_chunk: TakeChunk | None) -> bool:
         """As `UpstreamResponse.pass_on`."""
         while True:
             if self._queued and not take(self._take()):
@@ -231,11 +285,12 @@ class Connection(asyncio.BufferedProtocol):
             if self._complete:
                 return False
             self._check()
-            self._take_part = take
+            self._take_part, self._take_chunk = take, take_chunk
             try:
                 await self._wait("no further data")
             finally:
-                declined, self._take_part = self._take_part is None, None
+                declined = self._take_part is None
+                self._take_part = self._take_chunk = None
             if declined:
                 return True
 
@@ -279,6 +334,7 @@ class Connection(asyncio.BufferedProtocol):
         self._hang_up()
 
     def _hang_up(self) -> None:
+        self._between = False
         if self.transport is not None and not self.lost:
             self.transport.abort()
 

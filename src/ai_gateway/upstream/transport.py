@@ -7,10 +7,23 @@ from typing import Protocol
 
 import msgspec
 
-__all__ = ["SentHead", "SentHeaders", "Take", "Transport", "UpstreamRequest", "UpstreamResponse", "pass_on"]
+__all__ = [
+    "SentHead",
+    "SentHeaders",
+    "Take",
+    "TakeChunk",
+    "Transport",
+    "UpstreamRequest",
+    "UpstreamResponse",
+    "pass_on",
+]
 
 Take = Callable[[bytes], bool]
 """Gets a part of a body; False: no more for now."""
+
+TakeChunk = Callable[[bytes, bytes], bool]
+"""Gets the data of a chunk of a chunked body, and the whole chunk (RFC 9112, section 7.1); False: it had no
+use for them, and nothing has happened."""
 
 
 class SentHeaders(msgspec.Struct, eq=False):
@@ -75,9 +88,10 @@ class UpstreamResponse(Protocol):
         """All of the body, where it has come as soon as this; None where it must be waited for."""
         ...
 
-    async def pass_on(self, take: Take) -> bool:
+    async def pass_on(self, take: Take, take_chunk: TakeChunk | None = None) -> bool:
         """Call `take` with each part of the body as it comes, until it wants no more (True) or the body has
-        ended (False). What `take` raises comes out of here. Raises as `chunk` does.
+        ended (False). Where a part comes as a chunk, `take_chunk` may be tried first. What they raise comes
+        out of here. Raises as `chunk` does.
         """
         ...
 
