@@ -73,7 +73,7 @@ class Connection(asyncio.BufferedProtocol):
         self._loop = loop
         self._buffer = buffer
         self._whole: list[None] = []
-        """Holds something while the parser stands behind a whole chunk and has not read another size line: the
+        """Holds something while the parser stands behind a whole chunk and has read no other size line: the
         parser writes it here itself, without a line of Python."""
         self.on_chunk_header = self._whole.clear
         self.on_chunk_complete = partial(self._whole.append, None)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ai_gateway.dialects.endpoints import CHAT, COMPLETIONS, MESSAGES, Endpoint
+from ai_gateway.dialects.endpoints import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Endpoint
 from ai_gateway.dialects.relay_answer import stream_relay
 from ai_gateway.dialects.repeated import same_but_text
 
+NOTED = ("usage", "model", "output_bytes", "tools_used", "done", "content", "error")
 TEXTS = st.lists(st.text(max_size=8), min_size=1, max_size=12)
 
 
@@ -97,7 +98,7 @@ def test_what_is_no_text_is_read(_what: str, other: bytes) -> None:
     for relay, events in ((first, same), (second, varied)):
         for each in events:
             relay.feed(each)
-    for name in ("usage", "model", "output_bytes", "tools_used", "done", "content", "error"):
+    for name in NOTED:
         assert getattr(first, name) == getattr(second, name), name
     assert (first.failure is None) == (second.failure is None)
 
@@ -152,5 +153,73 @@ def test_nothing_but_time_is_saved(wire: list[bytes], whole: bool) -> None:
     reading._tries = 0  # type: ignore[attr-defined]  # it never learns what events have in common
     for part in [b"".join(wire)] if whole else wire:
         assert saving.feed(part) == reading.feed(part)
-        for name in ("usage", "model", "output_bytes", "tools_used", "done", "content", "error"):
+        for name in NOTED:
             assert getattr(saving, name) == getattr(reading, name), name
+
+
+class Caller:
+    """Takes what is pushed, while it keeps up."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[bytes, bytes]] = []
+        self.keeps_up = True
+
+    def push(self, data: bytes, chunk: bytes) -> bool:
+        if self.keeps_up:
+            self.got.append((data, chunk))
+        return self.keeps_up
+
+
+@given(st.lists(st.tuples(MIXED, st.booleans()), max_size=25), st.integers(0, 30))
+def test_a_chunk_passes_whole_or_not_at_all(wire: list[tuple[bytes, bool]], room: int) -> None:
+    """The same is noted as by who reads every event; of what does not pass, nothing; nor past a bound."""
+    saving, reading, caller = stream_relay(CHAT), stream_relay(CHAT), Caller()
+    reading._tries = 0  # type: ignore[attr-defined]  # as above
+    for relay in (saving, reading):
+        relay.bound(lambda size: min(size + 3, room), input_tokens=1)
+    take = saving.chunk_taker(caller.push)
+    assert take is not None
+    for data, keeps_up in wire:
+        before = [getattr(saving, name) for name in NOTED]
+        caller.keeps_up = keeps_up
+        chunk = b"framed " + data
+        if take(data, chunk):
+            assert caller.got.pop() == (data, chunk)
+            assert reading.feed(data) == data
+        else:
+            assert [getattr(saving, name) for name in NOTED] == before
+            assert saving.feed(data) == reading.feed(data)
+        assert not caller.got
+        assert [getattr(saving, name) for name in NOTED] == [getattr(reading, name) for name in NOTED]
+        assert saving.output_bytes <= room
+        if saving.done or saving.failure is not None:
+            break
+
+
+@pytest.mark.parametrize(("endpoint", "kind"), KINDS)
+def test_a_chunk_that_says_nothing_new_is_not_taken_apart(
+    endpoint: Endpoint, kind: Callable[[str], bytes]
+) -> None:
+    relay, caller = stream_relay(endpoint), Caller()
+    take = relay.chunk_taker(caller.push)
+    assert take is not None
+    assert not take(kind("a"), b"1")  # nothing is known yet
+    relay.feed(kind("a"))
+    assert take(kind("b"), b"2")
+    assert not take(kind("c") + kind("d"), b"3")
+    assert not take(kind("c")[:-1], b"4")
+    relay.feed(kind("e")[:9])
+    assert not take(kind("e"), b"5")  # the end of another one
+    assert caller.got == [(kind("b"), b"2")]
+
+
+@pytest.mark.parametrize("spaced", [b' "a"', b'"a" '])
+def test_space_is_no_part_of_a_text(spaced: bytes) -> None:
+    relay = stream_relay(CHAT)
+    for each in (delta("a"), delta("b"), delta("a").replace(b'"a"', spaced)):
+        relay.feed(each)
+    assert relay.output_bytes == 3
+
+
+def test_whose_events_all_differ_reads_them_all() -> None:
+    assert stream_relay(RESPONSES).chunk_taker(Caller().push) is None
