@@ -124,6 +124,10 @@ class Process:
         if self._popen.poll() is not None:
             raise BenchError(f"{self._name} ended with code {self._popen.returncode}: {self._last_words()}")
 
+    def terminate(self) -> None:
+        """Tell the child to stop, and do not wait."""
+        self._popen.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """End the child and wait for it; a child that ignores SIGTERM is killed."""
         if self._popen.poll() is not None:

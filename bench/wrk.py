@@ -62,14 +62,16 @@ class Wrk:
         seconds: float,
         form: str = "chat",
         headers: Mapping[str, str] | None = None,
+        path: str | None = None,
     ) -> WrkResult:
-        """One run of whole seconds, in one of the forms of `payloads.asked`; `headers` have no quotes.
+        """One run of whole seconds, in one of the forms of `payloads.asked`; `headers` have no quotes; `path`
+        where it is not the form's.
 
         Raises:
             BenchError: any request failed.
         """
         script = self._home / "chat.lua"
-        path, body = asked(form, stream=False)
+        known, body = asked(form, stream=False)
         script.write_text(_SCRIPT.format(key=key, body=body.decode(), headers=_lua(headers or {})))
         command = [
             *(self._wrk, "--threads", "1", "--connections", str(self._connections), "--timeout", "10s"),
@@ -78,7 +80,7 @@ class Wrk:
                 f"{seconds:.0f}s",
                 "--script",
                 str(script),
-                f"http://127.0.0.1:{port}{path}",
+                f"http://127.0.0.1:{port}{path or known}",
             ),
         ]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
