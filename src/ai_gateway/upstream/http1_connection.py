@@ -101,7 +101,7 @@ class Connection(asyncio.BufferedProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._between = False
-        """The next byte is the first of a chunk."""
+        """The next byte is known to be the first of a chunk."""
         self._whole.clear()
         self._interim = False
         self._complete = False
@@ -118,7 +118,8 @@ class Connection(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._between and nbytes <= PLAIN_BYTES:
+        take_chunk = self._take_chunk
+        if take_chunk is not None and self._between and nbytes <= PLAIN_BYTES:
             # One chunk, as an event of a stream comes: the parser would say the same of it, and stay where it
             # is. Of anything else it has the say.
             try:
@@ -128,23 +129,18 @@ class Connection(asyncio.BufferedProtocol):
             chunk = self._buffer[:nbytes].tobytes()
             data = chunk.removeprefix(line).removesuffix(LINE_BREAK)
             if len(data) == size:
-                take_chunk = self._take_chunk
-                if take_chunk is not None:
-                    self._deadline = self._loop.time() + self._timeout_s
-                    try:
-                        if take_chunk(data, chunk):
-                            return
-                    except Exception as error:  # noqa: BLE001 - raised again where the body is waited for
-                        self._throw(error)
+                self._deadline = self._loop.time() + self._timeout_s
+                try:
+                    if take_chunk(data, chunk):
                         return
+                except Exception as error:  # noqa: BLE001 - raised again where the body is waited for
+                    self._throw(error)
+                    return
                 self.on_body(data)
-                self._arrived()
+            elif not self._parse(nbytes):
                 return
-        if self._parse(nbytes):
-            self._arrived()
-
-    def _arrived(self) -> None:
-        """Something has come: on to whoever takes it, or waits for it."""
+        elif not self._parse(nbytes):
+            return
         if self._take_part is not None and self._queued and self._hand_over(self._take_part):
             return
         if self._queued > READ_HIGH_BYTES:
@@ -167,8 +163,9 @@ class Connection(asyncio.BufferedProtocol):
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(UpstreamProtocolError(f"the upstream's headers are over {MAX_HEAD_BYTES} bytes"))
             return False
-        # Behind a chunk, a line break is the end of it, or of the next one's size.
-        self._between = bool(self._whole) and self._buffer[nbytes - 1] == _LF and not self._complete
+        if self._take_chunk is not None:
+            # Behind a chunk, a line break is the end of it, or of the next one's size.
+            self._between = bool(self._whole) and self._buffer[nbytes - 1] == _LF and not self._complete
         return True
 
     def _hand_over(self, take: Take) -> bool:
@@ -286,6 +283,7 @@ class Connection(asyncio.BufferedProtocol):
                 return False
             self._check()
             self._take_part, self._take_chunk = take, take_chunk
+            self._between = False
             try:
                 await self._wait("no further data")
             finally:
