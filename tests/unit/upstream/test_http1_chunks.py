@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import httptools
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout
@@ -168,6 +168,7 @@ def cut(wire: bytes, at: list[int]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("reader", [chunk_by_chunk, part_by_part])
+@settings(deadline=None)  # each example has an event loop of its own
 @given(
     chunks=st.lists(CHUNK, max_size=8),
     end=END,
