@@ -283,13 +283,14 @@ def test_a_session_that_ends_and_a_second_admin(
     expect(page.get_by_text("This client has been deleted")).to_be_visible()
 
 
-def test_wrong_values_are_told_beside_their_fields(window: Open) -> None:
+def test_wrong_values_are_told_beside_their_fields(window: Open, own_gateway: GatewayProcess) -> None:
+    own_gateway.create_client(name="occupied", wait=False, backend="echo")
     watched = window(width=PHONE)
     page = watched.open("/clients/new")
     page.get_by_role("button", name="Create client").click()
     expect(page.get_by_text("Pick a provider")).to_be_visible()
     expect(page.get_by_role("textbox", name="Name", exact=True)).to_be_focused()
-    page.get_by_role("textbox", name="Name", exact=True).fill("demo")
+    page.get_by_role("textbox", name="Name", exact=True).fill("occupied")
     page.get_by_role("combobox", name="Provider").fill("echo")
     page.get_by_role("option", name=re.compile("Echo", re.IGNORECASE)).click()
     page.get_by_role("button", name="Create client").dblclick()
