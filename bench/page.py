@@ -42,6 +42,8 @@ _DOTS = (
     ),
     ("memory", "Memory of an idle process, RSS (logarithmic scale)", "MB", "rss_idle_mb"),
 )
+LEAST_DELIVERED = 50.0
+"""In per cent of the expected chunks: of a server that delivers fewer, the cost of a chunk says nothing."""
 _LATENCY = ("latency", "Latency of a chat request at half load, by percentile (logarithmic scale)")
 
 
@@ -91,13 +93,26 @@ def _rows(results: Results) -> Iterator[list[str]]:
     for label, metric, digits in _ROWS:
         cells = [results.median(metric, column) for column in columns(results)]
         if any(cell is not None for cell in cells):
-            yield [label, *("" if cell is None else f"{cell:,.{digits}f}" for cell in cells)]
+            told = ["" if cell is None else f"{cell:,.{digits}f}" for cell in cells]
+            yield [label, *_unless_behind(results, metric, told)]
     for label, metric in (
         ("CPU a request, by nginx's", "chat_cpu_us"),
         ("CPU a chunk, by nginx's", "paced100_cpu_us"),
     ):
         ratios = [results.ratio(metric, of=column) for column in columns(results)]
-        yield [label, *("" if ratio is None else f"{ratio:,.1f}x" for ratio in ratios)]
+        told = ["" if ratio is None else f"{ratio:,.1f}x" for ratio in ratios]
+        yield [label, *_unless_behind(results, metric, told)]
+
+
+def _unless_behind(results: Results, metric: str, cells: list[str]) -> list[str]:
+    """A row's cells, where a server fell behind told so."""
+    pairs = zip(columns(results), cells, strict=True)
+    return [cell if _keeps_up(results, metric, column) else "fell behind" for column, cell in pairs]
+
+
+def _keeps_up(results: Results, metric: str, column: str) -> bool:
+    delivered = results.median("paced100_achieved", column) if metric == "paced100_cpu_us" else None
+    return delivered is None or delivered >= LEAST_DELIVERED
 
 
 def _plot_titles(results: Results) -> Iterator[tuple[str, str]]:
@@ -112,7 +127,9 @@ def plots(results: Results) -> dict[str, str]:
     drawn = {}
     for name, title, unit, metric in _DOTS:
         values = {column: results.median(metric, column) for column in columns(results)}
-        known = {column: value for column, value in values.items() if value}
+        known = {
+            column: value for column, value in values.items() if value and _keeps_up(results, metric, column)
+        }
         if known:
             drawn[f"{name}.svg"] = dots(title, unit, known, _COLOURS)
     lines = dict(_latencies(results))
