@@ -80,7 +80,6 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     """Estimated."""
     round: int = 1
     """More than one where the gateway's tools have run."""
-
     repeatable: bool = False
     """It may be sent again although it was perhaps carried out: an answer more does no harm, a file or a
     batch more does. Follows from `call`."""

@@ -36,7 +36,7 @@ def wait_until(
             return value
         if time.monotonic() >= deadline:
             raise TimeoutError(f"{what} did not come true within {timeout_s:g} s; last value: {value!r}")
-        time.sleep(POLL_S)
+        time.sleep(POLL_S)  # between two looks at the condition: it is in another process, which wakes nobody
 
 
 async def wait_until_async(
@@ -50,7 +50,7 @@ async def wait_until_async(
             return value
         if time.monotonic() >= deadline:
             raise TimeoutError(f"{what} did not come true within {timeout_s:g} s; last value: {value!r}")
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(POLL_S)  # likewise
 
 
 def free_port(host: str = "127.0.0.1") -> int:

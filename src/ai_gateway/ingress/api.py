@@ -86,10 +86,7 @@ class Api:
         try:
             if known is not None and known.said is not None:
                 caller.max_body = self._max_body_bytes
-                call = _call_again(caller, known.said)
-                if self._trusted_proxies:
-                    call.address = _behind_proxies(call.address, call.headers, self._trusted_proxies)
-                await self._pipeline.run(call, caller)
+                await self._pipeline.run(_call_again(caller, known.said, self._address(caller)), caller)
             else:
                 await self._answer(caller)
         except Exception:  # noqa: BLE001 - the last place where a fault of ours can still get a clear answer
@@ -100,6 +97,14 @@ class Api:
         """The dashboard's WebSocket."""
         scope["client"] = self._client(scope["client"], scope["headers"])
         await self._admin(scope, receive, send)
+
+    def _address(self, caller: HttpCaller) -> str | None:
+        """Who calls the API, where trusted proxies stand before it."""
+        peer = caller.peer
+        address = peer[0] if peer else None
+        if self._trusted_proxies:
+            return _behind_proxies(address, caller.headers, self._trusted_proxies)
+        return address
 
     def _client(self, peer: tuple[str, int] | None, headers: HeaderList) -> tuple[str | None, int] | None:
         """Who calls the admin side, where trusted proxies stand before it."""
@@ -116,9 +121,7 @@ class Api:
         caller.max_body = self._max_body_bytes
         if method in ("GET", "HEAD") and await self._page(path, caller.headers, caller):
             return
-        call, hint = _call(caller)
-        if self._trusted_proxies:
-            call.address = _behind_proxies(call.address, call.headers, self._trusted_proxies)
+        call, hint = _call(caller, self._address(caller))
         try:
             found = route(method, path, hint)
         except GatewayError as error:
@@ -181,14 +184,14 @@ async def _fault(caller: HttpCaller) -> None:
     )
 
 
-def _call(caller: HttpCaller) -> tuple[Call, Family]:
+def _call(caller: HttpCaller, address: str | None) -> tuple[Call, Family]:
     """The call, and the family of the SDK that made it by its headers."""
     started_s, started_ms = time.perf_counter(), time.time_ns() // 1_000_000
     key, family = _key_of(caller.headers)
     query = ""
     if caller.query:
         key, query = _without_own(caller.query.decode("latin-1"), key)
-    peer, path, method = caller.peer, caller.path, caller.method
+    path, method = caller.path, caller.method
     call = Call(
         id=_new_id(started_ms),
         started_s=started_s,
@@ -199,7 +202,7 @@ def _call(caller: HttpCaller) -> tuple[Call, Family]:
         endpoint=PLAIN,
         headers=caller.headers,
         key=key,
-        address=peer[0] if peer else None,
+        address=address,
         query=query,
     )
     return call, family
@@ -221,10 +224,9 @@ def _said(call: Call) -> Said | None:
     )
 
 
-def _call_again(caller: HttpCaller, said: Said) -> Call:
+def _call_again(caller: HttpCaller, said: Said, address: str | None) -> Call:
     """The call that a known head stands for."""
     started_s, started_ms = time.perf_counter(), time.time_ns() // 1_000_000
-    peer = caller.peer
     return Call(
         id=_new_id(started_ms),
         started_s=started_s,
@@ -235,7 +237,7 @@ def _call_again(caller: HttpCaller, said: Said) -> Call:
         endpoint=said.endpoint,
         headers=caller.headers,
         key=said.key,
-        address=peer[0] if peer else None,
+        address=address,
         query=said.query,
         asked=said.asked,
         said=said,

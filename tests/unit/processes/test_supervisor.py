@@ -139,7 +139,7 @@ def test_it_is_said_when_one_stays_away_for_long() -> None:
             while not counts[1]:
                 for slot in region.slots_in(SlotState.DEAD):
                     region.column(Column.STATE)[slot] = SlotState.FREE
-                time.sleep(0.001)
+                time.sleep(0.001)  # between two looks: shared memory wakes nobody
             os.kill(os.getppid(), signal.SIGTERM)
             os.read(start.lifeline, 1)
 
