@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -54,6 +55,9 @@ _Line = msgspec.defstruct(
         ("trace_id", str | msgspec.UnsetType, msgspec.UNSET),
     ],
 )
+_encoder = msgspec.json.Encoder()
+_UNSHOWN = re.compile(r"[^ -~\n]").search
+"""Anything that is not plain ASCII is looked at one by one."""
 _LEVELS = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 
 
@@ -76,7 +80,7 @@ class RequestLog:
     """Writes a line for each request. Called in batches from the accounting thread, off the data path."""
 
     def __init__(self, *, as_json: bool, stream: TextIO | None = None) -> None:
-        self._line = _json_line if as_json else _text_line
+        self._lines = _json_lines if as_json else _text_lines
         self._stream = stream or sys.stdout
 
     def write(self, records: Sequence[RequestRecord]) -> None:
@@ -87,7 +91,7 @@ class RequestLog:
             if not records:
                 return
         try:
-            self._stream.write("".join(map(self._line, records)))
+            self._stream.write(self._lines(records))
             self._stream.flush()
         except (OSError, ValueError):
             return  # nobody reads the log any more: no reason to stop serving
@@ -99,10 +103,22 @@ def _level(record: RequestRecord) -> int:
     return logging.ERROR if record.error == "internal_error" else logging.WARNING
 
 
-def _json_line(record: RequestRecord) -> str:
-    when, level = _moment(record.started_at), _LEVELS[_level(record)]
-    trace = msgspec.UNSET if record.trace is None else record.trace.split("-")[1]
-    return _json(_Line(when, level, "request", record.id, *_values(record), trace)) + "\n"
+def _json_lines(records: Sequence[RequestRecord]) -> str:
+    """Encoded at once: most batches have nothing in them that a terminal could not show."""
+    lines = [_line(record) for record in records]
+    text = _encoder.encode_lines(lines).decode()
+    return text if _UNSHOWN(text) is None else "".join([_json(line) + "\n" for line in lines])
+
+
+def _line(record: RequestRecord) -> msgspec.Struct:
+    status, trace = record.status, record.trace
+    level = "info" if status < 500 else _LEVELS[_level(record)]
+    trace_id = msgspec.UNSET if trace is None else trace.split("-")[1]
+    return _Line(_moment(record.started_at), level, "request", record.id, *_values(record), trace_id)
+
+
+def _text_lines(records: Sequence[RequestRecord]) -> str:
+    return "".join(map(_text_line, records))
 
 
 def _text_line(record: RequestRecord) -> str:

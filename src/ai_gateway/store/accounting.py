@@ -11,14 +11,15 @@ from pathlib import Path
 
 import msgspec
 
-from ai_gateway.core.record import UNSTORED, Attempt, RequestRecord
+from ai_gateway.core.record import UNSTORED, RequestRecord
 from ai_gateway.store import sqlite
-from ai_gateway.store.days import DAY_MS, utc_day
+from ai_gateway.store.days import DAY_MS
 from ai_gateway.store.pace import PIECE_ROWS, Pace
 from ai_gateway.store.rows import storable
-from ai_gateway.store.steps import KEPT_DAYS, steps_of
+from ai_gateway.store.steps import KEPT_DAYS
+from ai_gateway.store.sums import BatchSums
 
-__all__ = ["Sums", "SqliteAccounting", "aggregate", "day_of"]
+__all__ = ["SqliteAccounting"]
 
 BUSY_TIMEOUT_S = 1.0
 """Short: the writer comes back by itself, and has to be able to stop in between."""
@@ -28,7 +29,6 @@ _COLUMNS = tuple(
     name for name in RequestRecord.__struct_fields__ if name not in _BODIES and name not in UNSTORED
 )
 _values = attrgetter(*_COLUMNS)
-_attempts = msgspec.json.Decoder(list[Attempt])
 
 _INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - names of our own fields
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
@@ -81,40 +81,6 @@ _PURGE_ROWS = """
 DELETE FROM requests WHERE id IN (
     SELECT id FROM requests WHERE started_at < ? ORDER BY started_at LIMIT ?)
 """
-
-
-class Sums(msgspec.Struct):
-    """What a batch adds to one row of `usage_daily`, in the order of its columns."""
-
-    client_name: str = ""
-    requests: int = 0
-    admitted_requests: int = 0
-    errors: int = 0
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    cache_write_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    estimated_requests: int = 0
-    unpriced_requests: int = 0
-    cost_usd: float | None = None
-
-    def count(self, record: RequestRecord) -> None:
-        """The request itself, without what it used."""
-        self.requests += 1
-        self.admitted_requests += record.admitted
-        self.errors += record.status >= 400
-        self.estimated_requests += record.usage_estimated
-        self.unpriced_requests += record.is_unpriced
-
-    def use(self, used: RequestRecord | Attempt) -> None:
-        self.input_tokens += used.input_tokens
-        self.cached_tokens += used.cached_tokens
-        self.cache_write_tokens += used.cache_write_tokens
-        self.output_tokens += used.output_tokens
-        self.reasoning_tokens += used.reasoning_tokens
-        if used.cost_usd is not None:
-            self.cost_usd = (self.cost_usd or 0.0) + used.cost_usd
 
 
 class _KnownRow(Exception):
@@ -172,18 +138,12 @@ class SqliteAccounting:
         ]
         if bodies:
             connection.executemany(_INSERT_BODIES, bodies)
-        usage: dict[tuple[str, str, str], Sums] = {}
-        seen: dict[str, int] = {}
-        for row in self._pace.over(rows):
-            aggregate(usage, row)
-            if row.client_id:
-                seen[row.client_id] = max(row.started_at, seen.get(row.client_id, 0))
-        steps = list(steps_of(self._pace.over(rows)))
+        sums = BatchSums(rows, self._pace)
         connection.executemany(
-            _ADD_USAGE, [(*key, *msgspec.structs.astuple(sums)) for key, sums in usage.items()]
+            _ADD_USAGE, [(*key, *msgspec.structs.astuple(used)) for key, used in sums.usage.items()]
         )
-        connection.executemany(_ADD_STEPS, steps)
-        connection.executemany(_SEEN, [(at, client) for client, at in seen.items()])
+        connection.executemany(_ADD_STEPS, sums.steps.rows())
+        connection.executemany(_SEEN, [(at, client) for client, at in sums.seen.items()])
         self._pace.rest()
 
     def _insert_rows(self, connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
@@ -240,28 +200,3 @@ class SqliteAccounting:
         # NORMAL: in WAL mode a commit outlives this process, though perhaps not a power cut.
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._fsync else 'NORMAL'}")
         return connection
-
-
-def aggregate(usage: dict[tuple[str, str, str], Sums], row: RequestRecord) -> None:
-    """Add a row to its day's sums: the request to the model that served, what it used to each model that
-    was tried."""
-    day, client = day_of(row), row.client_id or ""
-
-    def sums(model: str) -> Sums:
-        found = usage.setdefault((day, client, model), Sums())
-        found.client_name = row.client_name or ""
-        return found
-
-    own = sums(row.model_served or row.model_asked or "")
-    own.count(row)
-    if row.attempt_log is None:
-        own.use(row)
-        return
-    for attempt in _attempts.decode(row.attempt_log):
-        if attempt.input_tokens or attempt.output_tokens or attempt.cost_usd:
-            sums(attempt.model).use(attempt)
-
-
-def day_of(row: RequestRecord) -> str:
-    """The day that a row counts for, YYYY-MM-DD."""
-    return row.day or utc_day(row.started_at)

@@ -13,8 +13,8 @@ import msgspec
 
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.store import sqlite
-from ai_gateway.store.accounting import Sums, aggregate, day_of
-from ai_gateway.store.steps import steps_of
+from ai_gateway.store.steps import Steps
+from ai_gateway.store.sums import Sums, aggregate, day_of
 
 __all__ = ["CHUNK", "Repriced", "reprice"]
 
@@ -178,7 +178,9 @@ def _step_costs(
     costs: dict[tuple[int, str, int, str], float] = {}
     for pair in changes:
         for row, sign in zip(pair, (-1.0, 1.0), strict=True):
-            for step_s, client, at, model, *_, cost in steps_of([row]):
+            steps = Steps()
+            steps.add_row(row)
+            for step_s, client, at, model, *_, cost in steps.rows():
                 if cost is not None:
                     key = (step_s, client, at, model)
                     costs[key] = costs.get(key, 0.0) + sign * cost
