@@ -8,14 +8,14 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from ai_gateway.asking import Order, Reader
-from ai_gateway.call import Call
-from ai_gateway.core.headroom import Standing
+from ai_gateway.call import Call, HeaderList
 from ai_gateway.core.ledger import Entry
-from ai_gateway.dialects.endpoints import Job
+from ai_gateway.dialects.endpoints import Family, Job
 from ai_gateway.dialects.exchange import Exchange
+from ai_gateway.dialects.limit_headers import anthropic_limit_headers, limit_headers
 from ai_gateway.dialects.openai_usage import BYTES_PER_TOKEN
-from ai_gateway.errors import Forbidden, LimitReached
-from ai_gateway.policy.interface import Accounts, ClientAccount
+from ai_gateway.errors import ContextLengthExceeded, Forbidden, GatewayError, LimitReached
+from ai_gateway.policy.interface import Accounts, ClientAccount, Reserved
 from ai_gateway.policy.limits import Limits, Want
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
@@ -27,6 +27,7 @@ SMALL_BODY_BYTES = 2048
 """Up to here a quarter of the body's bytes is estimate enough of its tokens, while the quota is not tight."""
 # Once: members of an enumeration are looked up slowly.
 _CHAT, _COUNT, _EMBED, _PLAIN = Job.CHAT, Job.COUNT, Job.EMBED, Job.PLAIN
+_ANTHROPIC = Family.ANTHROPIC
 _READING = frozenset({"GET", "HEAD", "DELETE"})
 _ANYTHING = Want()
 _NOTHING = Want(output_tokens=0)
@@ -75,15 +76,16 @@ class Admitter:
         self._limiter = limiter
         self._prices = prices
         self._block_unpriced = block_unpriced
-        self._clock = clock
+        self._now_s, self._wall_s = clock
 
     def day(self, wall_s: float) -> str:
         """The calendar day of an instant, YYYY-MM-DD."""
         return self._limiter.calendar.day(wall_s).name
 
-    def introduce(self, entry: Entry, client: ClientPolicy) -> None:
+    def introduce(self, call: Call, entry: Entry, client: ClientPolicy) -> None:
         """From here on, every answer tells how the client stands."""
-        entry.standing = partial(self._standing, client)
+        if client.limits.told:
+            entry.standing = partial(self._standing, client, call.endpoint.family)
 
     def admit(
         self,
@@ -98,23 +100,25 @@ class Admitter:
 
         Raises: LimitReached, ContextLengthExceeded; Forbidden where a budget needs a price and none is known.
         """
-        limits, targets = client.limits, _targets(client, main, call.endpoint.job)
-        wall_s = self._clock.wall()
+        limits, job = client.limits, call.endpoint.job
+        targets = _targets(client, main, job) if client.fallbacks else (main,)
+        wall_s = self._wall_s()
         account = self._limiter.account(client.id, wall_s)
         if not limits.counts_tokens:
             want = _ANYTHING
-        elif call.endpoint.job is _COUNT:
+        elif job is _COUNT:
             want = _NOTHING
         else:
             output_tokens = _output(call, client, exchange)
-            if limits.has_budget and self._block_unpriced and output_tokens != 0:
+            if self._block_unpriced and limits.has_budget and output_tokens != 0:
                 targets = self._priced(targets, wall_s)
-            want = self._want(limits, account, exchange, targets, output_tokens, wall_s)
+            size = len(exchange.body)
+            input_tokens = size // BYTES_PER_TOKEN if size <= SMALL_BODY_BYTES else exchange.input_estimate()
+            want = self._want(limits, targets, input_tokens, output_tokens, wall_s)
         try:
-            reservation = account.admit(limits, want, now_s=self._clock.monotonic(), wall_s=wall_s)
-        except LimitReached as error:
-            self._limiter.refused(client.id, error.reason)
-            raise
+            reservation = account.admit(limits, want, now_s=self._now_s(), wall_s=wall_s)
+        except (LimitReached, ContextLengthExceeded) as error:
+            reservation, want = self._once_more(error, client, account, exchange, targets, want, wall_s)
         entry.charge = reservation
         entry.record.admitted, entry.record.day = True, reservation.day
         return Order(
@@ -128,35 +132,48 @@ class Admitter:
             input_tokens=want.input_tokens,
         )
 
-    def _want(
+    def _once_more(
         self,
-        limits: Limits,
+        error: GatewayError,
+        client: ClientPolicy,
         account: ClientAccount,
         exchange: Exchange,
         targets: Iterable[Target],
+        want: Want,
+        wall_s: float,
+    ) -> tuple[Reserved, Want]:
+        """Where its input is too much as it was estimated, it is counted. Raises: `error`, or another one."""
+        limits = client.limits
+        tight = limits.input_tokens and account.input_in_use + want.input_tokens > limits.input_tokens
+        try:
+            if not tight or want is _NOTHING:
+                raise error
+            want = self._want(limits, targets, exchange.input_estimate(), want.output_tokens, wall_s)
+            return account.admit(limits, want, now_s=self._now_s(), wall_s=wall_s), want
+        except LimitReached as refusal:
+            self._limiter.refused(client.id, refusal.reason)
+            raise
+
+    def _want(
+        self,
+        limits: Limits,
+        targets: Iterable[Target],
+        input_tokens: int,
         output_tokens: int | None,
         wall_s: float,
     ) -> Want:
         """What the request is expected to use, wherever it ends up: at the dearest of its prices."""
-        input_tokens = len(exchange.body) // BYTES_PER_TOKEN
-        tight = limits.input_tokens and account.input_in_use + input_tokens > limits.input_tokens
-        if tight or len(exchange.body) > SMALL_BODY_BYTES:
-            input_tokens = exchange.input_estimate()
+        if not limits.has_budget:
+            return Want(input_tokens, output_tokens)
         input_usd = output_usd = 0.0
-        if limits.has_budget:
-            for target in targets:
-                rates = self._prices.find(target.upstream, target.model or "", wall_s)
-                if rates is not None:
-                    if rates.input_usd > input_usd:
-                        input_usd = rates.input_usd
-                    if rates.output_usd > output_usd:
-                        output_usd = rates.output_usd
-        return Want(
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            input_usd=input_tokens * input_usd,
-            output_usd=output_usd,
-        )
+        for target in targets:
+            rates = self._prices.find(target.upstream, target.model or "", wall_s)
+            if rates is not None:
+                if rates.input_usd > input_usd:
+                    input_usd = rates.input_usd
+                if rates.output_usd > output_usd:
+                    output_usd = rates.output_usd
+        return Want(input_tokens, output_tokens, input_tokens * input_usd, output_usd)
 
     def _priced(self, targets: tuple[Target, ...], wall_s: float) -> tuple[Target, ...]:
         """Those whose price is known. Raises: Forbidden where the first has none."""
@@ -171,10 +188,14 @@ class Admitter:
             )
         return found
 
-    def _standing(self, client: ClientPolicy) -> Standing:
-        wall_s = self._clock.wall()
+    def _standing(self, client: ClientPolicy, family: Family) -> HeaderList:
+        limits, now_s, wall_s = client.limits, self._now_s(), self._wall_s()
         account = self._limiter.account(client.id, wall_s)
-        return account.standing(client.limits, now_s=self._clock.monotonic(), wall_s=wall_s)
+        headers = limit_headers(account.room(limits, now_s=now_s, wall_s=wall_s))
+        if family is _ANTHROPIC:
+            standing = account.standing(limits, now_s=now_s, wall_s=wall_s)
+            headers += anthropic_limit_headers(standing, wall_s)
+        return headers
 
 
 def _output(call: Call, client: ClientPolicy, exchange: Exchange) -> int | None:
@@ -188,7 +209,7 @@ def _output(call: Call, client: ClientPolicy, exchange: Exchange) -> int | None:
 def _targets(client: ClientPolicy, main: Target, job: Job) -> tuple[Target, ...]:
     """Where the request may go. Vectors of another model mean something else: for them only another backend
     with the very same model will do."""
-    if not client.fallbacks or job not in (_CHAT, _EMBED):
+    if job not in (_CHAT, _EMBED):
         return (main,)
     others = (each for each in client.fallbacks if each.key != main.key)
     return (main, *(each for each in others if job is _CHAT or each.model == main.model))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from ai_gateway.call import Call, HeaderList
 from ai_gateway.core.ledger import Entry
 from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.interface import Rendered
-from ai_gateway.dialects.limit_headers import limit_headers
 from ai_gateway.errors import GatewayError, LimitReached
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import for_caller, translated_headers
@@ -61,7 +58,7 @@ def answer_headers(call: Call, entry: Entry, headers: HeaderList) -> HeaderList:
     headers.append((b"x-gateway-attempts", str(record.attempts).encode()))
     headers.append((b"x-gateway-overhead-ms", str(record.overhead_ms).encode()))
     if entry.standing is not None:
-        headers += limit_headers(entry.standing(), call.endpoint.family, time.time())
+        headers += entry.standing()
     return headers
 
 

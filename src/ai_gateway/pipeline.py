@@ -129,7 +129,7 @@ class Pipeline:
         if call.grant is None:
             check_grant(grant, address=call.address, now_s=call.started_ms / 1000)
         record.provider = client.settings.backend
-        self._admitter.introduce(entry, client)
+        self._admitter.introduce(call, entry, client)
         reason = self._gate.closed(self.in_flight)
         if reason is not None:
             raise Overloaded(reason, retry_after_s=OVERLOAD_RETRY_AFTER_S)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Headroom", "LimitState", "Standing"]
+__all__ = ["Headroom", "LimitState", "Room", "Standing", "UNLIMITED"]
+
+Room = tuple[int, int, float, int, int, float]
+"""The tightest limit of requests, what remains of it, and the seconds until all of it is there again; then
+the same of tokens. A limit of 0 means unlimited."""
+UNLIMITED: Room = (0, 0, 0.0, 0, 0, 0.0)
 
 
 class Headroom(msgspec.Struct, frozen=True):

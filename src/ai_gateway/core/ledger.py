@@ -7,7 +7,6 @@ from typing import Protocol
 
 import msgspec
 
-from ai_gateway.core.headroom import Standing
 from ai_gateway.core.record import Attempt, RequestRecord, milliseconds
 from ai_gateway.core.usage import Usage
 from ai_gateway.errors import GatewayError
@@ -87,8 +86,8 @@ class Entry:
         self.price: Price | None = None
         """Of the present attempt."""
         self.charge: Charge | None = None
-        self.standing: Callable[[], Standing] | None = None
-        """How the client stands with its limits, once it is known."""
+        self.standing: Callable[[], list[tuple[bytes, bytes]]] | None = None
+        """How the client stands with its limits, once it is known: headers of an answer."""
         self.bodies: bytearray | None = None
         """The answer's bytes, where this client's bodies are logged."""
         self._attempt: Attempt | None = None

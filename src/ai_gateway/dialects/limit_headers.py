@@ -8,60 +8,96 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from functools import lru_cache
 
-from ai_gateway.core.headroom import Headroom, Standing
-from ai_gateway.dialects.endpoints import Family
+from ai_gateway.core.headroom import Room, Standing
 
-__all__ = ["duration", "limit_headers"]
+__all__ = ["anthropic_limit_headers", "duration", "limit_headers"]
 
 Headers = list[tuple[bytes, bytes]]
-_ANTHROPIC = Family.ANTHROPIC
+_ceil = math.ceil
+MAX_KEPT = 4096
 
 
-def limit_headers(standing: Standing, family: Family, wall_s: float) -> Headers:
-    """For an answer at `wall_s` (Unix time); nothing is said of what is unlimited."""
+def limit_headers(room: Room) -> Headers:
+    """`x-ratelimit-*`; nothing is said of what is unlimited."""
+    limit, left, reset_s, tokens, tokens_left, midnight_s = room
     headers: Headers = []
-    tokens = standing.tokens
-    if (room := standing.requests) is not None:
-        headers.append((b"x-ratelimit-limit-requests", b"%d" % room.limit))
-        headers.append((b"x-ratelimit-remaining-requests", b"%d" % room.remaining))
-        headers.append((b"x-ratelimit-reset-requests", duration(room.reset_s)))
-    if (room := tokens) is not None:
-        headers.append((b"x-ratelimit-limit-tokens", b"%d" % room.limit))
-        headers.append((b"x-ratelimit-remaining-tokens", b"%d" % room.remaining))
-        headers.append((b"x-ratelimit-reset-tokens", duration(room.reset_s)))
-    if family is _ANTHROPIC:
-        for name, room in (
-            (b"requests", standing.requests),
-            (b"tokens", tokens),
-            (b"input-tokens", standing.input_tokens),
-            (b"output-tokens", standing.output_tokens),
-        ):
-            if room is not None:
-                _anthropic(headers, name, room, wall_s)
+    if limit:
+        headers = [
+            (b"x-ratelimit-limit-requests", _NUMBERS[limit]),
+            (b"x-ratelimit-remaining-requests", b"%d" % left),
+            (
+                b"x-ratelimit-reset-requests",
+                _DURATIONS[_ceil(reset_s)] if reset_s > 0.999 else duration(reset_s),
+            ),
+        ]
+    if tokens:
+        headers += (
+            (b"x-ratelimit-limit-tokens", _NUMBERS[tokens]),
+            (b"x-ratelimit-remaining-tokens", b"%d" % tokens_left),
+            (
+                b"x-ratelimit-reset-tokens",
+                _DURATIONS[_ceil(midnight_s)] if midnight_s > 0.999 else duration(midnight_s),
+            ),
+        )
+    return headers
+
+
+def anthropic_limit_headers(standing: Standing, wall_s: float) -> Headers:
+    """`anthropic-ratelimit-*`, for an answer at `wall_s` (Unix time)."""
+    headers: Headers = []
+    for (limit, remaining, reset), room in zip(
+        _ANTHROPIC_NAMES,
+        (standing.requests, standing.tokens, standing.input_tokens, standing.output_tokens),
+        strict=True,
+    ):
+        if room is not None:
+            headers.append((limit, _NUMBERS[room.limit]))
+            headers.append((remaining, b"%d" % room.remaining))
+            headers.append((reset, _INSTANTS[_ceil(wall_s + room.reset_s)]))
     return headers
 
 
 def duration(seconds: float) -> bytes:
     """`1h2m3s`, `6m0s`, `59s`, `120ms`; never shorter than it is."""
     if seconds <= 0.999:
-        return b"%dms" % math.ceil(seconds * 1000) if seconds > 0 else b"0s"
-    return _duration(math.ceil(seconds))
+        return b"%dms" % _ceil(seconds * 1000) if seconds > 0 else b"0s"
+    return _DURATIONS[_ceil(seconds)]
 
 
-@lru_cache(maxsize=256)
-def _duration(whole: int) -> bytes:
-    """Of whole seconds: many answers of a second tell the same."""
-    minutes, rest = divmod(whole, 60)
-    if not minutes:
-        return b"%ds" % rest
-    hours, minutes = divmod(minutes, 60)
-    return b"%dh%dm%ds" % (hours, minutes, rest) if hours else b"%dm%ds" % (minutes, rest)
+class _Texts(dict[int, bytes]):
+    """Numbers as headers tell them: many answers tell the same."""
+
+    def __missing__(self, number: int) -> bytes:
+        if len(self) >= MAX_KEPT:
+            self.clear()
+        text = self[number] = self.text(number)
+        return text
+
+    def text(self, number: int) -> bytes:
+        return b"%d" % number
 
 
-def _anthropic(headers: Headers, name: bytes, room: Headroom, wall_s: float) -> None:
-    reset = datetime.fromtimestamp(math.ceil(wall_s + room.reset_s), UTC)
-    headers.append((b"anthropic-ratelimit-%b-limit" % name, b"%d" % room.limit))
-    headers.append((b"anthropic-ratelimit-%b-remaining" % name, b"%d" % room.remaining))
-    headers.append((b"anthropic-ratelimit-%b-reset" % name, reset.strftime("%Y-%m-%dT%H:%M:%SZ").encode()))
+class _Durations(_Texts):
+    """Of whole seconds."""
+
+    def text(self, number: int) -> bytes:
+        minutes, rest = divmod(number, 60)
+        if not minutes:
+            return b"%ds" % rest
+        hours, minutes = divmod(minutes, 60)
+        return b"%dh%dm%ds" % (hours, minutes, rest) if hours else b"%dm%ds" % (minutes, rest)
+
+
+class _Instants(_Texts):
+    """Of Unix time."""
+
+    def text(self, number: int) -> bytes:
+        return datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+
+
+_NUMBERS, _DURATIONS, _INSTANTS = _Texts(), _Durations(), _Instants()
+_ANTHROPIC_NAMES = [
+    tuple(b"anthropic-ratelimit-%b-%b" % (name, part) for part in (b"limit", b"remaining", b"reset"))
+    for name in (b"requests", b"tokens", b"input-tokens", b"output-tokens")
+]

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ai_gateway.core.headroom import LimitState, Standing
+import msgspec
+
+from ai_gateway.core.headroom import LimitState, Room, Standing
+from ai_gateway.policy.admissions import Admissions, Windows
 from ai_gateway.policy.calendar import Calendar, Day
 from ai_gateway.policy.interface import Spent
-from ai_gateway.policy.limits import Limits, Used, Want, output_room
+from ai_gateway.policy.limits import (
+    DEFAULT_OUTPUT_TOKENS,
+    MOST_TOKENS,
+    TINY_USD,
+    Limits,
+    Used,
+    Want,
+    output_room,
+)
 from ai_gateway.policy.refusals import refusal
 from ai_gateway.policy.standing import standing, states
-from ai_gateway.policy.windows import DAY_S, HOUR_S, MINUTE_S, SlidingWindow, Window
 
 __all__ = ["EXTENSION_TOKENS", "Account", "Reservation"]
 
@@ -23,46 +33,26 @@ EXTENSION_TOKENS = 256
 """At least so many more are reserved at a time."""
 
 
-class Reservation:
+class Reservation(msgspec.Struct, eq=False, gc=False):
     """A request that was admitted. Settled or cancelled exactly once: later calls change nothing."""
 
-    __slots__ = (
-        "_account",
-        "_at_s",
-        "_held_input",
-        "_limits",
-        "_month",
-        "_open",
-        "_today",
-        "_usd",
-        "_want",
-        "allowance",
-        "capped",
-        "day",
-    )
-
-    def __init__(
-        self, account: Account, limits: Limits, want: Want, *, allowance: int, capped: bool, at_s: float
-    ) -> None:
-        self._account = account
-        self._limits = limits
-        self._want = want
-        self._today, self._month = account.today, account.month
-        self._at_s = at_s
-        self._held_input = want.input_tokens
-        self._usd = want.input_usd + allowance * want.output_usd
-        self._open = True
-        self.day = account.day.name
-        """The calendar day that it counts for."""
-        self.allowance = allowance
-        """Output tokens reserved so far."""
-        self.capped = capped
-        """There is less left than the answer may take: the provider should be told."""
-
-    @property
-    def bounded(self) -> bool:
-        """Whether the answer must be watched as it grows."""
-        return bool(self._limits.output_tokens or (self._limits.has_budget and self._want.output_usd))
+    _account: Account
+    _limits: Limits
+    _want: Want
+    _today: Used
+    _month: Used
+    _at_s: float
+    _held_input: int
+    _usd: float
+    day: str
+    """The calendar day that it counts for."""
+    allowance: int
+    """Output tokens reserved so far."""
+    capped: bool
+    """There is less left than the answer may take: the provider should be told."""
+    bounded: bool
+    """Whether the answer must be watched as it grows."""
+    _open: bool = True
 
     def covers(self, output_tokens: int) -> bool:
         """Whether an answer may have grown to so many tokens; takes more of what is left where it must."""
@@ -103,10 +93,15 @@ class Reservation:
         """The real figures; `usd` None where no price is known."""
         if not self._open:
             return
-        self._release()
+        self._open = False
+        self._account.in_flight -= 1
         today = self._today
+        today.held_input -= self._held_input
+        today.held_output -= self.allowance
         today.input_tokens += input_tokens
         today.output_tokens += output_tokens
+        if self._usd:
+            self._hold_usd(-self._usd)
         if usd:
             today.usd += usd
             self._month.usd += usd
@@ -115,19 +110,9 @@ class Reservation:
         """It came to nothing before a provider was asked: as if it had never been admitted."""
         if not self._open:
             return
-        self._release()
+        self.settle(input_tokens=0, output_tokens=0, usd=None)
         self._today.requests -= 1
-        for window in self._account.windows:
-            window.remove(self._at_s)
-
-    def _release(self) -> None:
-        self._open = False
-        self._account.in_flight -= 1
-        today = self._today
-        today.held_input -= self._held_input
-        today.held_output -= self.allowance
-        if self._usd:
-            self._hold_usd(-self._usd)
+        self._account.take_back(self._at_s)
 
     def _hold_usd(self, usd: float) -> None:
         self._usd += usd
@@ -140,19 +125,15 @@ class Reservation:
             month.held_usd = 0.0
 
 
-class Account:
+class Account(Admissions):
     """One client's use of its limits. What is counted does not depend on them: a limit that is set later
     finds what was used before."""
 
-    __slots__ = ("_calendar", "day", "in_flight", "month", "today", "windows")
+    __slots__ = ("_calendar", "day", "in_flight", "month", "today")
 
-    def __init__(self, calendar: Calendar, wall_s: float) -> None:
+    def __init__(self, calendar: Calendar, wall_s: float, windows: Windows | None = None) -> None:
+        super().__init__(windows)
         self._calendar = calendar
-        self.windows: tuple[Window, Window, Window] = (
-            SlidingWindow(MINUTE_S),
-            SlidingWindow(HOUR_S),
-            SlidingWindow(DAY_S),
-        )
         self.in_flight = 0
         self.day: Day = calendar.day(wall_s)
         self.today = Used()
@@ -162,6 +143,30 @@ class Account:
     def input_in_use(self) -> int:
         """Input tokens of today, those that are reserved too."""
         return self.today.input_tokens + self.today.held_input
+
+    def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
+        """The tightest limits of requests and of tokens."""
+        if wall_s >= self.day.end_s:
+            self.turn(wall_s)
+        if now_s >= self._due_s or limits is not self._measured:
+            self._look(limits, now_s)
+        today, midnight_s = self.today, self.day.end_s - wall_s
+        limit, left, reset_s = self._tight, self._room - self._noted, 0.0
+        if limit and left < limit:
+            reset_s = self._newest_s + self._length_s - now_s
+        if bound := limits.requests:
+            room = max(bound - today.requests, 0)
+            # Of two that leave as little, answers tell the one that does so longer.
+            if room < left or (room == left and midnight_s > reset_s):
+                limit, left, reset_s = bound, room, midnight_s
+        tokens, tokens_left = limits.input_tokens, 0
+        if tokens:
+            tokens_left = tokens - today.input_tokens - today.held_input
+        if bound := limits.output_tokens:
+            room = bound - today.output_tokens - today.held_output
+            if not tokens or room < tokens_left > 0:
+                tokens, tokens_left = bound, room
+        return limit, left, reset_s, tokens, tokens_left if tokens_left > 0 else 0, midnight_s
 
     def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
         """What answers tell of the client's limits."""
@@ -186,10 +191,7 @@ class Account:
     ) -> None:
         """Take over admissions of the last 24 hours, as (Unix time, count), oldest first."""
         for moment_s, count in moments:
-            age_s = max(0.0, wall_s - moment_s)
-            for window in self.windows:
-                if age_s < window.seconds:
-                    window.add(now_s - age_s, count)
+            self.put_back(count, now_s=now_s, age_s=max(0.0, wall_s - moment_s))
 
     def turn(self, wall_s: float) -> None:
         """Begin a new day, or month, where it is time."""
@@ -211,42 +213,65 @@ class Account:
         """
         if wall_s >= self.day.end_s:
             self.turn(wall_s)
-        asked = want.asked
-        minute, hour, day = self.windows
-        today = self.today
+        fits = True
+        if now_s >= self._due_s or self._noted >= self._stop or limits is not self._measured:
+            fits = self._look(limits, now_s)
+        today, month = self.today, self.month
+        asked = want.output_tokens
+        if asked is None:
+            asked = DEFAULT_OUTPUT_TOKENS
+        elif asked < 0 or asked > MOST_TOKENS:
+            asked = want.asked
         allowance = asked
-        if limits.counts_tokens:
-            room = output_room(limits, today, self.month, want.output_usd, want.input_usd)
-            fits = (room >= asked or room >= 1) and (
-                not limits.input_tokens or today.all_input + want.input_tokens <= limits.input_tokens
-            )
-            if room < asked:
-                allowance = int(room)
-        else:
-            fits = True
+        usd = want.input_usd + asked * want.output_usd
+        if limits.counts_tokens and not (
+            today.input_tokens + today.held_input + want.input_tokens <= limits.most_input
+            and today.output_tokens + today.held_output + asked <= limits.most_output
+            # Twice as much: without a doubt, whatever sums of floats are rounded to.
+            and usd + usd < limits.most_usd_day - today.usd - today.held_usd - TINY_USD
+            and usd + usd < limits.most_usd_month - month.usd - month.held_usd - TINY_USD
+        ):
+            allowance = self._allowance(limits, want)
+            usd = want.input_usd + allowance * want.output_usd
         if (
             not fits
-            or (limits.minute and minute.used(now_s) >= limits.minute)
-            or (limits.hour and hour.used(now_s) >= limits.hour)
-            or (limits.day and day.used(now_s) >= limits.day)
-            or (limits.requests and today.requests >= limits.requests)
-            or (limits.concurrency and self.in_flight >= limits.concurrency)
+            or allowance < 0
+            or today.requests >= limits.most_requests
+            or self.in_flight >= limits.most_concurrency
         ):
             raise refusal(self, limits, want, now_s=now_s, wall_s=wall_s)
-        return self._take(limits, want, allowance, asked, now_s)
-
-    def _take(self, limits: Limits, want: Want, allowance: int, asked: int, now_s: float) -> Reservation:
-        reservation = Reservation(
-            self, limits, want, allowance=allowance, capped=allowance < asked, at_s=now_s
-        )
-        for window in self.windows:
-            window.add(now_s)
-        today = self.today
+        self._noted += 1
+        self._moments.append(now_s)
+        self._newest_s = now_s
         self.in_flight += 1
         today.requests += 1
         today.held_input += want.input_tokens
         today.held_output += allowance
-        usd = want.input_usd + allowance * want.output_usd
-        today.held_usd += usd
-        self.month.held_usd += usd
-        return reservation
+        if usd:
+            today.held_usd += usd
+            month.held_usd += usd
+        bounded = bool(limits.output_tokens or (limits.has_budget and want.output_usd))
+        return Reservation(
+            self,
+            limits,
+            want,
+            today,
+            month,
+            now_s,
+            want.input_tokens,
+            usd,
+            self.day.name,
+            allowance,
+            allowance < asked,
+            bounded,
+        )
+
+    def _allowance(self, limits: Limits, want: Want) -> int:
+        """Output tokens to reserve of those that are wanted; -1 where the request may not come in."""
+        today = self.today
+        if limits.input_tokens and today.all_input + want.input_tokens > limits.input_tokens:
+            return -1
+        room = output_room(limits, today, self.month, want.output_usd, want.input_usd)
+        if room < want.least_output:
+            return -1
+        return int(min(room, want.asked))

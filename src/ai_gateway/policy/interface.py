@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from ai_gateway.core.headroom import LimitState, Standing
+from ai_gateway.core.headroom import LimitState, Room, Standing
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.limits import Limits, Want
 
@@ -85,6 +85,10 @@ class ClientAccount(Protocol):
             LimitReached: with the seconds after which it would be admitted, were nothing else to come.
             ContextLengthExceeded: alone it is over what a whole day, or month, allows.
         """
+        ...
+
+    def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
+        """The tightest limits of requests and of tokens."""
         ...
 
     def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import msgspec
 
@@ -44,15 +45,34 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     usd_day: float = 0.0
     usd_month: float = 0.0
     has_budget: bool = False
-    """Follows from the above, as the next does."""
+    """Follows from the above, as all the next do."""
     counts_tokens: bool = False
     """Whether it matters how many tokens a request may use."""
+    told: bool = False
+    """Whether answers tell of any of them."""
+    most_concurrency: int = 0
+    most_requests: int = 0
+    most_input: int = 0
+    most_output: int = 0
+    most_usd_day: float = 0.0
+    most_usd_month: float = 0.0
+    """As above, but where there is no limit more than anybody uses."""
 
     def __post_init__(self) -> None:
         has_budget = bool(self.usd_day or self.usd_month)
-        counts_tokens = has_budget or bool(self.input_tokens or self.output_tokens)
-        msgspec.structs.force_setattr(self, "has_budget", has_budget)
-        msgspec.structs.force_setattr(self, "counts_tokens", counts_tokens)
+        has_quota = bool(self.input_tokens or self.output_tokens)
+        for name, value in (
+            ("has_budget", has_budget),
+            ("counts_tokens", has_budget or has_quota),
+            ("told", bool(self.minute or self.hour or self.day or self.requests) or has_quota),
+            ("most_concurrency", self.concurrency or sys.maxsize),
+            ("most_requests", self.requests or sys.maxsize),
+            ("most_input", self.input_tokens or sys.maxsize),
+            ("most_output", self.output_tokens or sys.maxsize),
+            ("most_usd_day", self.usd_day or math.inf),
+            ("most_usd_month", self.usd_month or math.inf),
+        ):
+            msgspec.structs.force_setattr(self, name, value)
 
     @classmethod
     def of(cls, settings: ClientSettings) -> Limits:
@@ -72,7 +92,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 NO_LIMITS = Limits()
 
 
-class Want(msgspec.Struct, frozen=True, kw_only=True):
+class Want(msgspec.Struct, frozen=True, gc=False):
     """What a request is expected to use."""
 
     input_tokens: int = 0

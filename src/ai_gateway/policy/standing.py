@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from ai_gateway.core.headroom import Headroom, LimitState, Standing
+from ai_gateway.core.headroom import Headroom, LimitState, Room, Standing
 from ai_gateway.policy.limits import Limits
 from ai_gateway.policy.refusals import Standings
 
 __all__ = ["standing", "states"]
 
 
-class Turning(Standings, Protocol):
+class Account(Standings, Protocol):
     """An account that knows when its day is over."""
 
     def turn(self, wall_s: float) -> None: ...
+    def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room: ...
 
 
-def standing(account: Turning, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
+def standing(account: Account, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
     """What answers tell of the client's limits."""
-    if wall_s >= account.day.end_s:
-        account.turn(wall_s)
-    today, to_midnight_s = account.today, account.day.end_s - wall_s
-    minute, hour, day = account.windows
-    limit, left, tightest = 0, sys.maxsize, minute
-    # Of two that leave as little, answers tell the one that does so longer: a longer window, or midnight.
-    if (bound := limits.minute) and (room := bound - minute.used(now_s)) <= left:
-        limit, left = bound, (room if room > 0 else 0)
-    if (bound := limits.hour) and (room := bound - hour.used(now_s)) <= left:
-        limit, left, tightest = bound, (room if room > 0 else 0), hour
-    if (bound := limits.day) and (room := bound - day.used(now_s)) <= left:
-        limit, left, tightest = bound, (room if room > 0 else 0), day
-    reset_s = tightest.empty_s(now_s) if limit else 0.0
-    if limits.requests:
-        room = limits.requests - today.requests
-        if room < 0:
-            room = 0
-        if room < left or (room == left and to_midnight_s > reset_s):
-            limit, left, reset_s = limits.requests, room, to_midnight_s
+    limit, left, reset_s, _, _, midnight_s = account.room(limits, now_s=now_s, wall_s=wall_s)
+    today = account.today
     return Standing(
         requests=Headroom(limit, left, reset_s) if limit else None,
-        input_tokens=_tokens(limits.input_tokens, today.input_tokens + today.held_input, to_midnight_s),
-        output_tokens=_tokens(limits.output_tokens, today.output_tokens + today.held_output, to_midnight_s),
+        input_tokens=_tokens(limits.input_tokens, today.all_input, midnight_s),
+        output_tokens=_tokens(limits.output_tokens, today.all_output, midnight_s),
     )
 
 
@@ -53,7 +36,7 @@ def _tokens(limit: int, used: int, reset_s: float) -> Headroom | None:
     return Headroom(limit, limit - used if limit > used else 0, reset_s)
 
 
-def states(account: Turning, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
+def states(account: Account, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
     """Every limit that the client has, in the order in which they are told."""
     account.turn(wall_s)
     today, month = account.today, account.month

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import Protocol
 
 __all__ = ["COMPACT_AT", "DAY_S", "EXACT_ENTRIES", "HOUR_S", "MINUTE_S", "SlidingWindow", "Window"]
@@ -18,6 +19,8 @@ EXACT_ENTRIES = 1024
 """Up to here each admission leaves its window to the instant. Beyond, neighbours within a 1024th of the
 window leave together with the last of them: never early, and memory stays bounded (some 64 KiB a window)."""
 COMPACT_AT = 256
+_ONES = array("L", [1] * 64)
+_NEVER = math.inf
 
 
 class Window(Protocol):
@@ -25,8 +28,15 @@ class Window(Protocol):
 
     @property
     def seconds(self) -> float: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def due_s(self) -> float: ...
+    @property
+    def newest_s(self) -> float: ...
     def used(self, now_s: float) -> int: ...
     def add(self, now_s: float, count: int = 1) -> None: ...
+    def extend(self, moments: Sequence[float]) -> None: ...
     def remove(self, at_s: float) -> None: ...
     def wait_s(self, now_s: float, limit: int) -> float: ...
     def empty_s(self, now_s: float) -> float: ...
@@ -35,7 +45,7 @@ class Window(Protocol):
 class SlidingWindow:
     """The admissions of one client within the last `seconds`."""
 
-    __slots__ = ("_counts", "_due_s", "_first", "_gone_s", "_grain_s", "_head", "_times", "seconds", "total")
+    __slots__ = ("_counts", "_first", "_gone_s", "_grain_s", "_head", "_times", "due_s", "seconds", "total")
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -50,12 +60,17 @@ class SlidingWindow:
         """Of the newest admission that has left."""
         self._first = 0.0
         """When the newest entry was begun."""
-        self._due_s = math.inf
+        self.due_s = math.inf
         """When the oldest entry leaves: perhaps too early, never too late."""
+
+    @property
+    def newest_s(self) -> float:
+        """When the newest admission was that still counts; -inf where there is none."""
+        return self._times[-1] if len(self._times) > self._head else -math.inf
 
     def used(self, now_s: float) -> int:
         """Admissions that still count at `now_s`."""
-        if now_s < self._due_s:
+        if now_s < self.due_s:
             return self.total
         times, head = self._times, self._head
         # The very sum that `wait_s` tells of: whoever has waited so long is let in, to the last bit.
@@ -65,7 +80,7 @@ class SlidingWindow:
             head += 1
         if head > self._head:
             self._gone_s = times[head - 1]
-        self._due_s = times[head] + seconds if head < len(times) else math.inf
+        self.due_s = times[head] + seconds if head < len(times) else math.inf
         if head > COMPACT_AT and 2 * head > len(times):
             del times[:head], self._counts[:head]
             head = 0
@@ -87,7 +102,33 @@ class SlidingWindow:
         times.append(now_s)
         self._counts.append(count)
         if len(times) - self._head == 1:
-            self._due_s = now_s + self.seconds
+            self.due_s = now_s + self.seconds
+
+    def extend(self, moments: Sequence[float]) -> None:
+        """As `add` of each of these moments, of which there is one at least, oldest first."""
+        times, counts = self._times, self._counts
+        end = len(moments)
+        if len(times) - self._head + end <= EXACT_ENTRIES:
+            times.extend(moments)
+            counts.extend(_ONES[:end] if end <= len(_ONES) else _ONES[:1] * end)
+            self.total += end
+            self._first = moments[-1]
+            if self.due_s == _NEVER:
+                self.due_s = moments[0] + self.seconds
+            return
+        at = 0
+        while at < end:
+            joined = at
+            if len(times) - self._head >= EXACT_ENTRIES:
+                joined = bisect_right(moments, self._first + self._grain_s, at)
+            if joined > at:
+                times[-1] = moments[joined - 1]
+                counts[-1] += joined - at
+                self.total += joined - at
+                at = joined
+            else:
+                self.add(moments[at])
+                at += 1
 
     def remove(self, at_s: float) -> None:
         """Take back one admission of `at_s`; where it has left the window, there is nothing to take back."""

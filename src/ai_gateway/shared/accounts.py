@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fcntl import LOCK_EX, LOCK_UN, lockf
 from typing import Any
 
-from ai_gateway.core.headroom import LimitState, Standing
+from ai_gateway.core.headroom import UNLIMITED, LimitState, Room, Standing
 from ai_gateway.errors import Unauthenticated
 from ai_gateway.policy.account import Account, Reservation
 from ai_gateway.policy.calendar import Calendar
@@ -66,12 +66,12 @@ class SharedAccount:
         self._file, self._lock = region.file, record.index + 1
         self._busy = region.cell(Column.BUSY, slot)
         self.generation = record.generation
-        self.local = Account(calendar, wall_s)
-        self._windows = tuple(
+        minute, hour, day = (
             SharedWindow(seconds, times, counts)
             for seconds, (times, counts) in zip((MINUTE_S, HOUR_S, DAY_S), record.windows(), strict=True)
         )
-        self.local.windows = self._windows  # type: ignore[assignment]  # three of them
+        self._windows = (minute, hour, day)
+        self.local = Account(calendar, wall_s, self._windows)
         self._month = _number(self.local.day.month)
         self._changes = 0
         self._stores_windows = False
@@ -117,6 +117,15 @@ class SharedAccount:
             self._store_windows()
         finally:
             self._give()
+
+    def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
+        """As `Account.room`."""
+        local = self.local
+        if self._peek() and wall_s < local.day.end_s:
+            return local.room(limits, now_s=now_s, wall_s=wall_s)
+        with contextlib.suppress(Gone), self.hold():
+            return local.room(limits, now_s=now_s, wall_s=wall_s)
+        return UNLIMITED
 
     def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
         """As `Account.standing`."""
@@ -255,9 +264,11 @@ class SharedAccount:
             self._memory if state is None else state, start or self._state_at() + SUMS.size
         )
         minute.tidies = hour.tidies = day.tidies = True
+        self.local.changed()
 
     def _store_windows(self) -> None:
         """They count with the sums, see `_store`."""
+        _ = self.local.windows  # with all that is noted
         minute, hour, day = self._windows
         self._stores_windows = True
         WINDOWS.pack_into(

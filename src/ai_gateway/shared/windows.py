@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from ai_gateway.policy.windows import COMPACT_AT, EXACT_ENTRIES
 
@@ -47,6 +48,16 @@ class SharedWindow:
         self.tidies = True
         """Whether entries may be moved; not without the lock."""
 
+    @property
+    def due_s(self) -> float:
+        """When the oldest entry leaves."""
+        return self._times[self.head] + self.seconds if self.head < self.tail else math.inf
+
+    @property
+    def newest_s(self) -> float:
+        """When the newest admission was that still counts; -inf where there is none."""
+        return self._times[self.tail - 1] if self.head < self.tail else -math.inf
+
     def used(self, now_s: float) -> int:
         """Admissions that still count at `now_s`."""
         head, tail, times = self.head, self.tail, self._times
@@ -80,6 +91,11 @@ class SharedWindow:
             return
         self._times[self.tail], self._counts[self.tail] = now_s, count
         self.tail += 1
+
+    def extend(self, moments: Sequence[float]) -> None:
+        """As `add` of each of these moments, oldest first."""
+        for moment_s in moments:
+            self.add(moment_s)
 
     def remove(self, at_s: float) -> None:
         """Take back one admission of `at_s`; where it has left the window, there is nothing to take back."""

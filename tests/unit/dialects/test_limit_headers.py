@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_gateway.core.headroom import Headroom, Standing
-from ai_gateway.dialects.endpoints import Family
-from ai_gateway.dialects.limit_headers import duration, limit_headers
+from ai_gateway.core.headroom import UNLIMITED, Headroom, Room, Standing
+from ai_gateway.dialects.limit_headers import MAX_KEPT, anthropic_limit_headers, duration, limit_headers
 
 NOW = datetime(2030, 6, 1, 12, 0, 0, tzinfo=UTC).timestamp()
+ROOM: Room = (60, 59, 59.2, 500_000, 4_096, 43_200.0)
 ALL = Standing(
     requests=Headroom(60, 59, 59.2),
     input_tokens=Headroom(1_000_000, 900_000, 43_200.0),
@@ -42,25 +42,34 @@ ANTHROPIC = {
 }
 
 
-def told(standing: Standing, family: Family) -> dict[str, str]:
-    pairs = limit_headers(standing, family, NOW)
+def told(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     assert len({name for name, _ in pairs}) == len(pairs)
     return {name.decode(): value.decode() for name, value in pairs}
 
 
-@pytest.mark.parametrize(
-    ("family", "expected"),
-    [(Family.OPENAI, OPENAI), (Family.GEMINI, OPENAI), (Family.ANTHROPIC, OPENAI | ANTHROPIC)],
-)
-def test_each_family_by_its_own_names(family: Family, expected: dict[str, str]) -> None:
-    assert told(ALL, family) == expected
+def test_each_family_by_its_own_names() -> None:
+    assert told(limit_headers(ROOM)) == OPENAI
+    assert told(anthropic_limit_headers(ALL, NOW)) == ANTHROPIC
 
 
-@pytest.mark.parametrize("family", list(Family))
-def test_nothing_is_said_of_what_is_unlimited(family: Family) -> None:
-    assert told(Standing(), family) == {}
-    names = told(Standing(output_tokens=Headroom(9, 1, 1.0)), family)
+def test_nothing_is_said_of_what_is_unlimited() -> None:
+    assert limit_headers(UNLIMITED) == anthropic_limit_headers(Standing(), NOW) == []
+    assert {name: OPENAI[name] for name in told(limit_headers((60, 59, 59.2, 0, 0, 9.0)))} == {
+        name: value for name, value in OPENAI.items() if "requests" in name
+    }
+    assert {name: OPENAI[name] for name in told(limit_headers((0, 0, 0.0, 500_000, 4_096, 43_200.0)))} == {
+        name: value for name, value in OPENAI.items() if "tokens" in name
+    }
+    names = told(anthropic_limit_headers(Standing(output_tokens=Headroom(9, 1, 1.0)), NOW))
+    assert names
     assert not [name for name in names if "requests" in name or "input" in name]
+
+
+def test_whatever_figures_there_are_the_texts_are_theirs() -> None:
+    for number in [*range(1, MAX_KEPT + 10), 1]:
+        headers = told(limit_headers((number, 0, float(number), 0, 0, 0.0)))
+        assert headers["x-ratelimit-limit-requests"] == str(number)
+        assert headers["x-ratelimit-reset-requests"] == duration(number - 0.0005).decode()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""A client's admissions within the last minute, hour and day.
+
+An admission is noted once, in a short list. The windows take the list over when one of them has to be looked
+at: when something leaves it, when it decides that a request is kept out, or when the list is long.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+
+from ai_gateway.policy.limits import Limits
+from ai_gateway.policy.windows import DAY_S, HOUR_S, MINUTE_S, SlidingWindow, Window
+
+__all__ = ["MOST_NOTED", "Admissions", "Windows"]
+
+MOST_NOTED = 64
+"""So many wait for the windows to take them over."""
+
+Windows = tuple[Window, Window, Window]
+"""Of the last minute, hour and day."""
+
+
+class Admissions:
+    """What an account knows of its admissions. Times never go back."""
+
+    __slots__ = (
+        "_due_s",
+        "_length_s",
+        "_measured",
+        "_moments",
+        "_newest_s",
+        "_noted",
+        "_room",
+        "_stop",
+        "_tight",
+        "_windows",
+    )
+
+    def __init__(self, windows: Windows | None = None) -> None:
+        """`windows`: whose entries others see, too."""
+        self._windows: Windows = windows or (
+            SlidingWindow(MINUTE_S),
+            SlidingWindow(HOUR_S),
+            SlidingWindow(DAY_S),
+        )
+        self._moments: list[float] = []
+        self._noted = 0
+        """Admissions that the windows do not have yet: their number, and when they were."""
+        self._due_s = -math.inf
+        """Until then nothing leaves a window: perhaps too early, never too late."""
+        self._measured: Limits | None = None
+        """The limits of what follows; None: the windows have changed since."""
+        self._room = self._stop = 0
+        """How many may be noted: until the tightest limit is reached, and until the next look."""
+        self._tight = 0
+        """The tightest limit of a window, 0 where there is none, and the window's length."""
+        self._length_s = 0.0
+        self._newest_s = 0.0
+        """When the newest admission was."""
+
+    @property
+    def windows(self) -> Windows:
+        """With all that is noted."""
+        self._take_over()
+        return self._windows
+
+    def _take_over(self) -> None:
+        """Move what is noted into the windows."""
+        moments = self._moments
+        if moments:
+            for window in self._windows:
+                window.extend(moments)
+            moments.clear()
+            self._noted = 0
+            self._measured = None
+
+    def _look(self, limits: Limits, now_s: float) -> bool:
+        """Find the tightest window as of now; False where it has no room for one more."""
+        if now_s >= self._due_s or self._noted >= MOST_NOTED:
+            self._take_over()
+            minute, hour, day = self._windows
+            minute.used(now_s)
+            hour.used(now_s)
+            day.used(now_s)
+            # What is admitted from now on leaves the shortest window first.
+            self._due_s = min(minute.due_s, hour.due_s, day.due_s, now_s + MINUTE_S)
+        self._measure(limits)
+        return self._noted < self._stop
+
+    def _measure(self, limits: Limits) -> None:
+        """Of two windows that leave as little, the longer one is the tighter: it does so for longer."""
+        minute, hour, day = self._windows
+        noted = self._noted
+        left, tight, limit = sys.maxsize - MOST_NOTED, minute, 0
+        if (bound := limits.minute) and (room := bound - minute.total - noted) <= left:
+            left, limit = (room if room > 0 else 0), bound
+        if (bound := limits.hour) and (room := bound - hour.total - noted) <= left:
+            left, limit, tight = (room if room > 0 else 0), bound, hour
+        if (bound := limits.day) and (room := bound - day.total - noted) <= left:
+            left, limit, tight = (room if room > 0 else 0), bound, day
+        self._measured = limits
+        self._room = left + noted
+        self._stop = min(self._room, MOST_NOTED)
+        self._tight, self._length_s = limit, tight.seconds
+        if not noted:
+            self._newest_s = tight.newest_s
+
+    def take_back(self, at_s: float) -> None:
+        """One admission of `at_s` was none."""
+        for window in self.windows:
+            window.remove(at_s)
+        self.changed()
+
+    def put_back(self, count: int, *, now_s: float, age_s: float) -> None:
+        """Admissions of so many seconds ago are known again."""
+        for window in self.windows:
+            if age_s < window.seconds:
+                window.add(now_s - age_s, count)
+        self.changed()
+
+    def changed(self) -> None:
+        """The windows are not what they were."""
+        self._due_s, self._measured = -math.inf, None
