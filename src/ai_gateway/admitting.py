@@ -169,10 +169,10 @@ class Admitter:
         for target in targets:
             rates = self._prices.find(target.upstream, target.model or "", wall_s)
             if rates is not None:
-                if rates.input_usd > input_usd:
-                    input_usd = rates.input_usd
-                if rates.output_usd > output_usd:
-                    output_usd = rates.output_usd
+                if (usd := rates.input_usd) > input_usd:
+                    input_usd = usd
+                if (usd := rates.output_usd) > output_usd:
+                    output_usd = usd
         return Want(input_tokens, output_tokens, input_tokens * input_usd, output_usd)
 
     def _priced(self, targets: tuple[Target, ...], wall_s: float) -> tuple[Target, ...]:

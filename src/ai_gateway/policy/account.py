@@ -149,16 +149,14 @@ class Account(Admissions):
         if wall_s >= self.day.end_s:
             self.turn(wall_s)
         if now_s >= self._due_s or limits is not self._measured:
-            self._look(limits, now_s)
+            self._look(limits, self.today.requests, now_s)
         today, midnight_s = self.today, self.day.end_s - wall_s
-        limit, left, reset_s = self._tight, self._room - self._noted, 0.0
-        if limit and left < limit:
-            reset_s = self._newest_s + self._length_s - now_s
-        if bound := limits.requests:
-            room = max(bound - today.requests, 0)
-            # Of two that leave as little, answers tell the one that does so longer.
-            if room < left or (room == left and midnight_s > reset_s):
-                limit, left, reset_s = bound, room, midnight_s
+        limit, left, reset_s = self._tight, self._room - self._noted, midnight_s
+        if self._length_s:
+            reset_s = self._newest_s + self._length_s - now_s if left < limit else 0.0
+            if self._even and midnight_s > reset_s:
+                # Of two that leave as little, answers tell the one that does so longer.
+                limit, reset_s = self._even, midnight_s
         tokens, tokens_left = limits.input_tokens, 0
         if tokens:
             tokens_left = tokens - today.input_tokens - today.held_input
@@ -185,6 +183,7 @@ class Account(Admissions):
             self.today.input_tokens += spent.input_tokens
             self.today.output_tokens += spent.output_tokens
             self.today.usd += spent.cost_usd
+            self.changed()
 
     def restore_admissions(
         self, moments: Iterable[tuple[float, int]], *, now_s: float, wall_s: float
@@ -201,6 +200,7 @@ class Account(Admissions):
         if day.month != self.day.month:
             self.month = Used()
         self.day, self.today = day, Used()
+        self.changed()
 
     def admit(self, limits: Limits, want: Want, *, now_s: float, wall_s: float) -> Reservation:
         """Take a request's share of every limit, or of none.
@@ -213,10 +213,9 @@ class Account(Admissions):
         """
         if wall_s >= self.day.end_s:
             self.turn(wall_s)
-        fits = True
+        today, month, fits = self.today, self.month, True
         if now_s >= self._due_s or self._noted >= self._stop or limits is not self._measured:
-            fits = self._look(limits, now_s)
-        today, month = self.today, self.month
+            fits = self._look(limits, today.requests, now_s)
         asked = want.output_tokens
         if asked is None:
             asked = DEFAULT_OUTPUT_TOKENS
@@ -233,12 +232,7 @@ class Account(Admissions):
         ):
             allowance = self._allowance(limits, want)
             usd = want.input_usd + allowance * want.output_usd
-        if (
-            not fits
-            or allowance < 0
-            or today.requests >= limits.most_requests
-            or self.in_flight >= limits.most_concurrency
-        ):
+        if not fits or allowance < 0 or self.in_flight >= limits.most_concurrency:
             raise refusal(self, limits, want, now_s=now_s, wall_s=wall_s)
         self._noted += 1
         self._moments.append(now_s)

@@ -26,6 +26,7 @@ class Admissions:
 
     __slots__ = (
         "_due_s",
+        "_even",
         "_length_s",
         "_measured",
         "_moments",
@@ -50,12 +51,15 @@ class Admissions:
         self._due_s = -math.inf
         """Until then nothing leaves a window: perhaps too early, never too late."""
         self._measured: Limits | None = None
-        """The limits of what follows; None: the windows have changed since."""
+        """The limits of what follows; None: other things than admissions have happened since."""
         self._room = self._stop = 0
         """How many may be noted: until the tightest limit is reached, and until the next look."""
         self._tight = 0
-        """The tightest limit of a window, 0 where there is none, and the window's length."""
+        """The tightest limit of requests, 0 where there is none."""
         self._length_s = 0.0
+        """Of its window; 0: it is of the calendar day."""
+        self._even = 0
+        """The limit of the calendar day, where that leaves as little."""
         self._newest_s = 0.0
         """When the newest admission was."""
 
@@ -75,8 +79,9 @@ class Admissions:
             self._noted = 0
             self._measured = None
 
-    def _look(self, limits: Limits, now_s: float) -> bool:
-        """Find the tightest window as of now; False where it has no room for one more."""
+    def _look(self, limits: Limits, requests: int, now_s: float) -> bool:
+        """Find the tightest limit of requests as of now, `requests` of the day; False where it has no room for
+        one more."""
         if now_s >= self._due_s or self._noted >= MOST_NOTED:
             self._take_over()
             minute, hour, day = self._windows
@@ -85,24 +90,31 @@ class Admissions:
             day.used(now_s)
             # What is admitted from now on leaves the shortest window first.
             self._due_s = min(minute.due_s, hour.due_s, day.due_s, now_s + MINUTE_S)
-        self._measure(limits)
+        self._measure(limits, requests)
         return self._noted < self._stop
 
-    def _measure(self, limits: Limits) -> None:
+    def _measure(self, limits: Limits, requests: int) -> None:
         """Of two windows that leave as little, the longer one is the tighter: it does so for longer."""
         minute, hour, day = self._windows
         noted = self._noted
-        left, tight, limit = sys.maxsize - MOST_NOTED, minute, 0
+        left, tight, limit, even = sys.maxsize - MOST_NOTED, minute, 0, 0
         if (bound := limits.minute) and (room := bound - minute.total - noted) <= left:
             left, limit = (room if room > 0 else 0), bound
         if (bound := limits.hour) and (room := bound - hour.total - noted) <= left:
             left, limit, tight = (room if room > 0 else 0), bound, hour
         if (bound := limits.day) and (room := bound - day.total - noted) <= left:
             left, limit, tight = (room if room > 0 else 0), bound, day
+        length_s = tight.seconds
+        if bound := limits.requests:
+            room = max(bound - requests, 0)
+            if room < left:
+                left, limit, length_s = room, bound, 0.0
+            elif room == left:
+                even = bound
         self._measured = limits
         self._room = left + noted
         self._stop = min(self._room, MOST_NOTED)
-        self._tight, self._length_s = limit, tight.seconds
+        self._tight, self._length_s, self._even = limit, length_s, even
         if not noted:
             self._newest_s = tight.newest_s
 
@@ -120,5 +132,5 @@ class Admissions:
         self.changed()
 
     def changed(self) -> None:
-        """The windows are not what they were."""
+        """The windows are not what they were, or the day is not."""
         self._due_s, self._measured = -math.inf, None

@@ -51,7 +51,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     told: bool = False
     """Whether answers tell of any of them."""
     most_concurrency: int = 0
-    most_requests: int = 0
     most_input: int = 0
     most_output: int = 0
     most_usd_day: float = 0.0
@@ -66,7 +65,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             ("counts_tokens", has_budget or has_quota),
             ("told", bool(self.minute or self.hour or self.day or self.requests) or has_quota),
             ("most_concurrency", self.concurrency or sys.maxsize),
-            ("most_requests", self.requests or sys.maxsize),
             ("most_input", self.input_tokens or sys.maxsize),
             ("most_output", self.output_tokens or sys.maxsize),
             ("most_usd_day", self.usd_day or math.inf),
