@@ -109,7 +109,12 @@ class Admitter:
         elif job is _COUNT:
             want = _NOTHING
         else:
-            output_tokens = _output(call, client, exchange)
+            if job is _PLAIN:
+                output_tokens: int | None = 0 if call.method in _READING else 1
+            else:
+                output_tokens, cap = exchange.output_asked, client.settings.max_output_tokens
+                if cap and output_tokens is not None and output_tokens > cap:
+                    output_tokens = cap
             if self._block_unpriced and limits.has_budget and output_tokens != 0:
                 targets = self._priced(targets, wall_s)
             size = len(exchange.body)
@@ -196,14 +201,6 @@ class Admitter:
             standing = account.standing(limits, now_s=now_s, wall_s=wall_s)
             headers += anthropic_limit_headers(standing, wall_s)
         return headers
-
-
-def _output(call: Call, client: ClientPolicy, exchange: Exchange) -> int | None:
-    """Output tokens that the answer may have, as far as anybody has said so."""
-    if call.endpoint.job is _PLAIN:
-        return 0 if call.method in _READING else 1
-    asked, cap = exchange.output_asked, client.settings.max_output_tokens
-    return min(asked, cap) if asked is not None and cap else asked
 
 
 def _targets(client: ClientPolicy, main: Target, job: Job) -> tuple[Target, ...]:

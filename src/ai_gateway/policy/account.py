@@ -222,16 +222,18 @@ class Account(Admissions):
         elif asked < 0 or asked > MOST_TOKENS:
             asked = want.asked
         allowance = asked
-        usd = want.input_usd + asked * want.output_usd
-        if limits.counts_tokens and not (
-            today.input_tokens + today.held_input + want.input_tokens <= limits.most_input
-            and today.output_tokens + today.held_output + asked <= limits.most_output
-            # Twice as much: without a doubt, whatever sums of floats are rounded to.
-            and usd + usd < limits.most_usd_day - today.usd - today.held_usd - TINY_USD
-            and usd + usd < limits.most_usd_month - month.usd - month.held_usd - TINY_USD
-        ):
-            allowance = self._allowance(limits, want)
-            usd = want.input_usd + allowance * want.output_usd
+        usd, bounded = want.input_usd + asked * want.output_usd, False
+        if limits.counts_tokens:
+            bounded = limits.output_tokens > 0 or (limits.has_budget and want.output_usd > 0.0)
+            if not (
+                today.input_tokens + today.held_input + want.input_tokens <= limits.most_input
+                and today.output_tokens + today.held_output + asked <= limits.most_output
+                # Twice as much: without a doubt, whatever sums of floats are rounded to.
+                and usd + usd < limits.most_usd_day - today.usd - today.held_usd - TINY_USD
+                and usd + usd < limits.most_usd_month - month.usd - month.held_usd - TINY_USD
+            ):
+                allowance = self._allowance(limits, want)
+                usd = want.input_usd + allowance * want.output_usd
         if not fits or allowance < 0 or self.in_flight >= limits.most_concurrency:
             raise refusal(self, limits, want, now_s=now_s, wall_s=wall_s)
         self._noted += 1
@@ -244,7 +246,6 @@ class Account(Admissions):
         if usd:
             today.held_usd += usd
             month.held_usd += usd
-        bounded = bool(limits.output_tokens or (limits.has_budget and want.output_usd))
         return Reservation(
             self,
             limits,

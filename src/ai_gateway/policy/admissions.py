@@ -80,8 +80,8 @@ class Admissions:
             self._measured = None
 
     def _look(self, limits: Limits, requests: int, now_s: float) -> bool:
-        """Find the tightest limit of requests as of now, `requests` of the day; False where it has no room for
-        one more."""
+        """Find the tightest limit of requests as of now, with `requests` of today; False where it has no
+        room for one more."""
         if now_s >= self._due_s or self._noted >= MOST_NOTED:
             self._take_over()
             minute, hour, day = self._windows
