@@ -36,14 +36,15 @@ EXTENSION_TOKENS = 256
 class Reservation(msgspec.Struct, eq=False, gc=False):
     """A request that was admitted. Settled or cancelled exactly once: later calls change nothing."""
 
-    _account: Account
-    _limits: Limits
-    _want: Want
-    _today: Used
-    _month: Used
-    _at_s: float
-    _held_input: int
-    _usd: float
+    account: Account
+    limits: Limits
+    want: Want
+    today: Used
+    month: Used
+    at_s: float
+    held_input: int
+    usd: float
+    """Reserved, like `allowance`."""
     day: str
     """The calendar day that it counts for."""
     allowance: int
@@ -52,71 +53,71 @@ class Reservation(msgspec.Struct, eq=False, gc=False):
     """There is less left than the answer may take: the provider should be told."""
     bounded: bool
     """Whether the answer must be watched as it grows."""
-    _open: bool = True
+    open: bool = True
 
     def covers(self, output_tokens: int) -> bool:
         """Whether an answer may have grown to so many tokens; takes more of what is left where it must."""
         if output_tokens <= self.allowance:
             return True
         need = output_tokens - self.allowance
-        room = output_room(self._limits, self._today, self._month, self._want.output_usd)
-        if room < need or not self._open:
+        room = output_room(self.limits, self.today, self.month, self.want.output_usd)
+        if room < need or not self.open:
             return False
         more = int(min(room, max(need, EXTENSION_TOKENS)))
         self.allowance += more
-        self._today.held_output += more
-        self._hold_usd(more * self._want.output_usd)
+        self.today.held_output += more
+        self._hold_usd(more * self.want.output_usd)
         return True
 
     def another(self, input_tokens: int) -> bool:
         """Reserve one more upstream call of the same request, of so many input tokens; False where they, or
         the first token of an answer, are more than is left."""
-        limits, want = self._limits, self._want
-        if not self._open or not limits.counts_tokens:
-            return self._open
+        limits, want = self.limits, self.want
+        if not self.open or not limits.counts_tokens:
+            return self.open
         input_usd = want.input_usd / want.input_tokens * input_tokens if want.input_tokens else 0.0
-        room = output_room(limits, self._today, self._month, want.output_usd, input_usd)
+        room = output_room(limits, self.today, self.month, want.output_usd, input_usd)
         if room < want.least_output or (
-            limits.input_tokens and self._today.all_input + input_tokens > limits.input_tokens
+            limits.input_tokens and self.today.all_input + input_tokens > limits.input_tokens
         ):
             return False
         more = int(min(room, want.asked))
         self.capped = more < want.asked
         self.allowance += more
-        self._held_input += input_tokens
-        self._today.held_input += input_tokens
-        self._today.held_output += more
+        self.held_input += input_tokens
+        self.today.held_input += input_tokens
+        self.today.held_output += more
         self._hold_usd(input_usd + more * want.output_usd)
         return True
 
     def settle(self, *, input_tokens: int, output_tokens: int, usd: float | None) -> None:
         """The real figures; `usd` None where no price is known."""
-        if not self._open:
+        if not self.open:
             return
-        self._open = False
-        self._account.in_flight -= 1
-        today = self._today
-        today.held_input -= self._held_input
+        self.open = False
+        self.account.in_flight -= 1
+        today = self.today
+        today.held_input -= self.held_input
         today.held_output -= self.allowance
         today.input_tokens += input_tokens
         today.output_tokens += output_tokens
-        if self._usd:
-            self._hold_usd(-self._usd)
+        if self.usd:
+            self._hold_usd(-self.usd)
         if usd:
             today.usd += usd
-            self._month.usd += usd
+            self.month.usd += usd
 
     def cancel(self) -> None:
         """It came to nothing before a provider was asked: as if it had never been admitted."""
-        if not self._open:
+        if not self.open:
             return
         self.settle(input_tokens=0, output_tokens=0, usd=None)
-        self._today.requests -= 1
-        self._account.take_back(self._at_s)
+        self.today.requests -= 1
+        self.account.take_back(self.at_s)
 
     def _hold_usd(self, usd: float) -> None:
-        self._usd += usd
-        today, month = self._today, self._month
+        self.usd += usd
+        today, month = self.today, self.month
         today.held_usd += usd
         month.held_usd += usd
         if today.held_usd < 0.0:  # sums of floats come back to almost 0
@@ -148,12 +149,12 @@ class Account(Admissions):
         """The tightest limits of requests and of tokens."""
         if wall_s >= self.day.end_s:
             self.turn(wall_s)
-        if now_s >= self._due_s or limits is not self._measured:
+        if now_s >= self.due_s or limits is not self.measured:
             self._look(limits, self.today.requests, now_s)
         today, midnight_s = self.today, self.day.end_s - wall_s
-        limit, left, reset_s = self._tight, self._room - self._noted, midnight_s
+        limit, left, reset_s = self._tight, self._room - self.noted, midnight_s
         if self._length_s:
-            reset_s = self._newest_s + self._length_s - now_s if left < limit else 0.0
+            reset_s = self.newest_s + self._length_s - now_s if left < limit else 0.0
             if self._even and midnight_s > reset_s:
                 # Of two that leave as little, answers tell the one that does so longer.
                 limit, reset_s = self._even, midnight_s
@@ -214,7 +215,7 @@ class Account(Admissions):
         if wall_s >= self.day.end_s:
             self.turn(wall_s)
         today, month, fits = self.today, self.month, True
-        if now_s >= self._due_s or self._noted >= self._stop or limits is not self._measured:
+        if now_s >= self.due_s or self.noted >= self._stop or limits is not self.measured:
             fits = self._look(limits, today.requests, now_s)
         asked = want.output_tokens
         if asked is None:
@@ -236,9 +237,9 @@ class Account(Admissions):
                 usd = want.input_usd + allowance * want.output_usd
         if not fits or allowance < 0 or self.in_flight >= limits.most_concurrency:
             raise refusal(self, limits, want, now_s=now_s, wall_s=wall_s)
-        self._noted += 1
-        self._moments.append(now_s)
-        self._newest_s = now_s
+        self.noted += 1
+        self.moments.append(now_s)
+        self.newest_s = now_s
         self.in_flight += 1
         today.requests += 1
         today.held_input += want.input_tokens

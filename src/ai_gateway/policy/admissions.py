@@ -25,17 +25,17 @@ class Admissions:
     """What an account knows of its admissions. Times never go back."""
 
     __slots__ = (
-        "_due_s",
         "_even",
         "_length_s",
-        "_measured",
-        "_moments",
-        "_newest_s",
-        "_noted",
         "_room",
         "_stop",
         "_tight",
         "_windows",
+        "due_s",
+        "measured",
+        "moments",
+        "newest_s",
+        "noted",
     )
 
     def __init__(self, windows: Windows | None = None) -> None:
@@ -45,12 +45,12 @@ class Admissions:
             SlidingWindow(HOUR_S),
             SlidingWindow(DAY_S),
         )
-        self._moments: list[float] = []
-        self._noted = 0
+        self.moments: list[float] = []
+        self.noted = 0
         """Admissions that the windows do not have yet: their number, and when they were."""
-        self._due_s = -math.inf
+        self.due_s = -math.inf
         """Until then nothing leaves a window: perhaps too early, never too late."""
-        self._measured: Limits | None = None
+        self.measured: Limits | None = None
         """The limits of what follows; None: other things than admissions have happened since."""
         self._room = self._stop = 0
         """How many may be noted: until the tightest limit is reached, and until the next look."""
@@ -60,7 +60,7 @@ class Admissions:
         """Of its window; 0: it is of the calendar day."""
         self._even = 0
         """The limit of the calendar day, where that leaves as little."""
-        self._newest_s = 0.0
+        self.newest_s = 0.0
         """When the newest admission was."""
 
     @property
@@ -71,32 +71,32 @@ class Admissions:
 
     def _take_over(self) -> None:
         """Move what is noted into the windows."""
-        moments = self._moments
+        moments = self.moments
         if moments:
             for window in self._windows:
                 window.extend(moments)
             moments.clear()
-            self._noted = 0
-            self._measured = None
+            self.noted = 0
+            self.measured = None
 
     def _look(self, limits: Limits, requests: int, now_s: float) -> bool:
         """Find the tightest limit of requests as of now, with `requests` of today; False where it has no
         room for one more."""
-        if now_s >= self._due_s or self._noted >= MOST_NOTED:
+        if now_s >= self.due_s or self.noted >= MOST_NOTED:
             self._take_over()
             minute, hour, day = self._windows
             minute.used(now_s)
             hour.used(now_s)
             day.used(now_s)
             # What is admitted from now on leaves the shortest window first.
-            self._due_s = min(minute.due_s, hour.due_s, day.due_s, now_s + MINUTE_S)
+            self.due_s = min(minute.due_s, hour.due_s, day.due_s, now_s + MINUTE_S)
         self._measure(limits, requests)
-        return self._noted < self._stop
+        return self.noted < self._stop
 
     def _measure(self, limits: Limits, requests: int) -> None:
         """Of two windows that leave as little, the longer one is the tighter: it does so for longer."""
         minute, hour, day = self._windows
-        noted = self._noted
+        noted = self.noted
         left, tight, limit, even = sys.maxsize - MOST_NOTED, minute, 0, 0
         if (bound := limits.minute) and (room := bound - minute.total - noted) <= left:
             left, limit = (room if room > 0 else 0), bound
@@ -111,12 +111,12 @@ class Admissions:
                 left, limit, length_s = room, bound, 0.0
             elif room == left:
                 even = bound
-        self._measured = limits
+        self.measured = limits
         self._room = left + noted
         self._stop = min(self._room, MOST_NOTED)
         self._tight, self._length_s, self._even = limit, length_s, even
         if not noted:
-            self._newest_s = tight.newest_s
+            self.newest_s = tight.newest_s
 
     def take_back(self, at_s: float) -> None:
         """One admission of `at_s` was none."""
@@ -133,4 +133,4 @@ class Admissions:
 
     def changed(self) -> None:
         """The windows are not what they were, or the day is not."""
-        self._due_s, self._measured = -math.inf, None
+        self.due_s, self.measured = -math.inf, None

@@ -9,25 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fcntl import LOCK_EX, LOCK_UN, lockf
 from typing import Any
 
+import msgspec
+
 from ai_gateway.core.headroom import UNLIMITED, LimitState, Room, Standing
 from ai_gateway.errors import Unauthenticated
-from ai_gateway.policy.account import Account, Reservation
+from ai_gateway.policy.account import Reservation
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.interface import Spent
 from ai_gateway.policy.limits import Limits, Used, Want
-from ai_gateway.policy.windows import DAY_S, HOUR_S, MINUTE_S
-from ai_gateway.shared.records import STATE_BYTES, STATES_AT, SUMS, WINDOWS, Record
+from ai_gateway.shared.local import LocalAccount
+from ai_gateway.shared.records import HEAD_AT, ROW, STATE_BYTES, STATES_AT, SUMS, Record
 from ai_gateway.shared.region import Column, Region
-from ai_gateway.shared.windows import SharedWindow
 
 __all__ = ["Gone", "SharedAccount", "SharedReservation"]
 
-Held = tuple[Used, Used, int, int, int, float, float]
-"""The day, the month; requests in flight; reserved: tokens in and out, USD of the day, USD of the month."""
+_FIRST, _WORDS = (STATES_AT - HEAD_AT) // 8, STATE_BYTES // 8
+"""In words of the head: where the first state begins, and its length. A state begins with its number."""
 _MOST = 2**62
 """Sums stay here rather than leave their 64 bits: providers may name any figure."""
 
@@ -40,44 +41,38 @@ class SharedAccount:
     """One client's account, as one process sees it."""
 
     __slots__ = (
+        "_at",
         "_busy",
         "_calendar",
         "_changes",
+        "_day_s",
         "_file",
-        "_head",
         "_lock",
         "_memory",
         "_month",
-        "_newest_s",
         "_row",
-        "_slot",
-        "_stores_windows",
-        "_was",
-        "_windows",
+        "_row_at",
         "generation",
+        "head",
         "local",
         "record",
     )
 
     def __init__(self, region: Region, record: Record, slot: int, calendar: Calendar, wall_s: float) -> None:
         self.record = record
-        self._memory, self._head = record.memory, record.head()
-        self._slot, self._calendar = slot, calendar
+        self.head = record.head()
+        """The generation, which state counts; then both states."""
+        self._memory = record.memory
+        self._calendar = calendar
         self._file, self._lock = region.file, record.index + 1
         self._busy = region.cell(Column.BUSY, slot)
         self.generation = record.generation
-        minute, hour, day = (
-            SharedWindow(seconds, times, counts)
-            for seconds, (times, counts) in zip((MINUTE_S, HOUR_S, DAY_S), record.windows(), strict=True)
-        )
-        self._windows = (minute, hour, day)
-        self.local = Account(calendar, wall_s, self._windows)
-        self._month = _number(self.local.day.month)
-        self._changes = 0
-        self._stores_windows = False
-        self._newest_s = 0.0
-        self._row = list(record.row(slot))
-        self._was = self._held()
+        self.local = LocalAccount(record, calendar, wall_s)
+        self._day_s, self._month = self.local.day.start_s, _number(self.local.day.month)
+        self._changes = -1
+        """Of the state that `local` has."""
+        self._row = record.row(slot)
+        self._row_at = record.row_at(slot)
 
     def admit(self, limits: Limits, want: Want, *, now_s: float, wall_s: float) -> SharedReservation:
         """As `Account.admit`. Raises: LimitReached, ContextLengthExceeded; Unauthenticated, see `Gone`."""
@@ -85,43 +80,62 @@ class SharedAccount:
             self._take()
         except Gone:
             raise Unauthenticated("this client has just been deleted") from None
+        local = self.local
         try:
-            self._load_windows()
-            if now_s < self._newest_s:  # another process read its clock later, and came first
-                now_s = self._newest_s
-            own = self.local.admit(limits, want, now_s=now_s, wall_s=wall_s)
-            self._newest_s = now_s
-            self._store_windows()
-            return SharedReservation(self, own)
+            if now_s < local.newest_s:  # another process read its clock later, and came first
+                now_s = local.newest_s
+            own = local.admit(limits, want, now_s=now_s, wall_s=wall_s)
+            local.keep_noted()
+            self._note(own, 1, own.held_input, own.allowance, own.usd)
         finally:
             self._give()
+        return SharedReservation(self, own, own.day, own.allowance, own.capped, own.bounded)
 
     def settle(self, own: Reservation, input_tokens: int, output_tokens: int, usd: float | None) -> None:
-        """As `Reservation.settle`. Raises: Gone."""
-        self._take()
+        """As `Reservation.settle`; a client that was deleted has no account to settle."""
         try:
+            self._take()
+        except Gone:
+            return
+        try:
+            held = own.usd
             own.settle(input_tokens=input_tokens, output_tokens=output_tokens, usd=usd)
+            self._note(own, -1, -own.held_input, -own.allowance, -held)
         finally:
             self._give()
 
+    def cancel(self, own: Reservation) -> None:
+        """As `Reservation.cancel`. Raises: Gone."""
+        with self.hold():
+            held = own.usd
+            own.cancel()
+            self._note(own, -1, -own.held_input, -own.allowance, -held)
+
+    def more(self, own: Reservation, reserve: Callable[[int], bool], tokens: int) -> bool:
+        """As `Reservation.covers` or `another`, whichever `reserve` is. Raises: Gone."""
+        with self.hold():
+            held, allowance, usd = own.held_input, own.allowance, own.usd
+            done = reserve(tokens)
+            self._note(own, 0, own.held_input - held, own.allowance - allowance, own.usd - usd)
+        return done
+
     @contextlib.contextmanager
-    def hold(self) -> Iterator[Account]:
+    def hold(self) -> Iterator[LocalAccount]:
         """The account with the numbers of this moment, to be changed; what has come of it is stored.
 
         Raises: Gone.
         """
         self._take()
         try:
-            self._load_windows()
             yield self.local
-            self._store_windows()
         finally:
             self._give()
 
     def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
         """As `Account.room`."""
         local = self.local
-        if self._peek() and wall_s < local.day.end_s:
+        # Without a lock, as long as nobody has to look at a window.
+        if self._peek() and limits is local.measured and now_s < local.due_s and wall_s < local.day.end_s:
             return local.room(limits, now_s=now_s, wall_s=wall_s)
         with contextlib.suppress(Gone), self.hold():
             return local.room(limits, now_s=now_s, wall_s=wall_s)
@@ -129,10 +143,7 @@ class SharedAccount:
 
     def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
         """As `Account.standing`."""
-        local = self.local
-        if self._peek() and wall_s < local.day.end_s:
-            return local.standing(limits, now_s=now_s, wall_s=wall_s)
-        with contextlib.suppress(Gone), self.hold():
+        with contextlib.suppress(Gone), self.hold() as local:
             return local.standing(limits, now_s=now_s, wall_s=wall_s)
         return Standing()
 
@@ -146,6 +157,7 @@ class SharedAccount:
         """Raises: Gone."""
         with self.hold() as local:
             local.restore_day(spent, self._calendar.day(wall_s))
+            local.touched = True  # what others have measured does not hold any more
 
     def restore_admissions(
         self, moments: Iterable[tuple[float, int]], *, now_s: float, wall_s: float
@@ -185,125 +197,85 @@ class SharedAccount:
             local.today.held_output = sum(row[4] for row in today)
             local.today.held_usd = sum(row[5] for row in today)
             local.month.held_usd = sum(row[6] for row in rows if row[1] == self._month)
-            for window in self._windows:
-                window.mend()
-            self._was = self._held()  # nothing of this is ours
+            local.mend()
 
     def _take(self) -> None:
         """Lock it, and load the sums. Raises: Gone."""
-        lock = self._lock
+        lock, head = self._lock, self.head
         lockf(self._file, LOCK_EX, 1, lock)
         self._busy[0] = lock
-        if self._head[0] != self.generation:
+        if head[0] != self.generation:
             self._let_go()
             raise Gone
-        self._stores_windows = False
-        self._load(SUMS.unpack_from(self._memory, self._state_at()))
+        if head[_FIRST + head[1] * _WORDS] != self._changes:
+            self._load(SUMS.unpack_from(self._memory, STATES_AT + head[1] * STATE_BYTES))
 
     def _peek(self) -> bool:
-        """Load all of it without a lock, to tell of it; False where somebody just changes it."""
-        memory, start = self._memory, self._state_at()
+        """Load the sums without a lock, to tell of them; False where somebody just changes them."""
+        memory, head = self._memory, self.head
+        which = head[1]
+        if head[_FIRST + which * _WORDS] == self._changes:
+            return head[0] == self.generation
+        start = STATES_AT + which * STATE_BYTES
         state = bytes(memory[start : start + STATE_BYTES])
         sums = SUMS.unpack_from(state)
         if sums[0] != sums[-1] or state != memory[start : start + STATE_BYTES]:
             return False
-        if self._head[0] != self.generation:
+        if head[0] != self.generation:
             return False
         self._load(sums)
-        self._load_windows(state, SUMS.size)
-        for window in self._windows:
-            window.tidies = False
         return True
 
     def _load(self, sums: tuple[Any, ...]) -> None:  # Any: as `struct` has it; the types are those of `SUMS`
         local = self.local
-        self._changes, day_s, month, in_flight, requests, given, taken, usd, *held, _ = sums
-        if day_s != local.day.start_s and day_s:
-            local.day, local.today = self._calendar.day(day_s), Used()
-        if month != self._month and month:
-            local.month, self._month = Used(), month
-        today, of_month = local.today, local.month
-        local.in_flight = in_flight
-        today.requests, today.input_tokens, today.output_tokens, today.usd = requests, given, taken, usd
-        today.held_input, today.held_output, today.held_usd, of_month.usd, of_month.held_usd = held
-        self._was = (
-            today,
-            of_month,
-            in_flight,
+        if sums[1] != self._day_s or sums[2] != self._month:
+            self._turn(sums[1], sums[2])
+        today, month, looks = local.today, local.month, local.looks
+        (
+            self._changes,
+            _,
+            _,
+            local.in_flight,
+            today.requests,
+            today.input_tokens,
+            today.output_tokens,
+            today.usd,
             today.held_input,
             today.held_output,
             today.held_usd,
-            of_month.held_usd,
-        )
+            month.usd,
+            month.held_usd,
+            local.noted,
+            local.newest_s,
+            local.due_s,
+            local.ring_at,
+            local.looks,
+            _,
+        ) = sums
+        if looks != local.looks:
+            local.measured = None
 
-    def _state_at(self) -> int:
-        """Of the one that counts."""
-        return STATES_AT + self._head[1] * STATE_BYTES
-
-    def _load_windows(self, state: bytes | None = None, start: int = 0) -> None:
-        """From the record, whose lock is held, or a copy."""
-        minute, hour, day = self._windows
-        (
-            self._newest_s,
-            minute.head,
-            minute.tail,
-            minute.total,
-            minute.gone_s,
-            minute.first_s,
-            hour.head,
-            hour.tail,
-            hour.total,
-            hour.gone_s,
-            hour.first_s,
-            day.head,
-            day.tail,
-            day.total,
-            day.gone_s,
-            day.first_s,
-        ) = WINDOWS.unpack_from(
-            self._memory if state is None else state, start or self._state_at() + SUMS.size
-        )
-        minute.tidies = hour.tidies = day.tidies = True
-        self.local.changed()
-
-    def _store_windows(self) -> None:
-        """They count with the sums, see `_store`."""
-        _ = self.local.windows  # with all that is noted
-        minute, hour, day = self._windows
-        self._stores_windows = True
-        WINDOWS.pack_into(
-            self._memory,
-            STATES_AT + (1 - self._head[1]) * STATE_BYTES + SUMS.size,
-            self._newest_s,
-            minute.head,
-            minute.tail,
-            minute.total,
-            minute.gone_s,
-            minute.first_s,
-            hour.head,
-            hour.tail,
-            hour.total,
-            hour.gone_s,
-            hour.first_s,
-            day.head,
-            day.tail,
-            day.total,
-            day.gone_s,
-            day.first_s,
-        )
+    def _turn(self, day_s: float, month: int) -> None:
+        """To another day than this process has known, or to another month."""
+        local = self.local
+        if day_s and day_s != self._day_s:
+            local.day, local.today = self._calendar.day(day_s), Used()
+            self._day_s, local.measured = day_s, None
+        if month and month != self._month:
+            local.month, self._month = Used(), month
 
     def _give(self) -> None:
-        """Store the sums, and unlock it."""
+        """Store the numbers, and unlock it."""
         try:
-            now = self._held()
-            if now[1] is not self._was[1]:
-                self._month = _number(self.local.day.month)
-            if now != self._was or now[0] is not self._was[0]:
-                self._note_row(now)
+            local = self.local
+            if local.touched:
+                local.store_windows()
+            if local.day.start_s != self._day_s:
+                self._follow()
             try:
                 self._store()
             except struct.error:
-                _bound(self.local.today)
+                _bound(local.today)
                 self._store()
         finally:
             self._let_go()
@@ -313,19 +285,15 @@ class SharedAccount:
         lockf(self._file, LOCK_UN, 1, self._lock)
 
     def _store(self) -> None:
-        local = self.local
+        local, head = self.local, self.head
         today, month = local.today, local.month
-        changes = self._changes + 1
-        memory, other = self._memory, 1 - self._head[1]
-        start = STATES_AT + other * STATE_BYTES
-        if not self._stores_windows:
-            now = self._state_at()
-            memory[start + SUMS.size : start + STATE_BYTES] = memory[now + SUMS.size : now + STATE_BYTES]
+        self._changes = changes = self._changes + 1
+        other = 1 - head[1]
         SUMS.pack_into(
-            memory,
-            start,
+            self._memory,
+            STATES_AT + other * STATE_BYTES,
             changes,
-            local.day.start_s,
+            self._day_s,
             self._month,
             local.in_flight,
             today.requests,
@@ -337,86 +305,81 @@ class SharedAccount:
             today.held_usd,
             month.usd,
             month.held_usd,
+            local.noted,
+            local.newest_s,
+            local.due_s,
+            local.ring_at,
+            local.looks,
             changes,
         )
-        self._head[1] = other
+        head[1] = other
 
-    def _held(self) -> Held:
+    def _note(
+        self, own: Reservation, requests: int, input_tokens: int, output_tokens: int, usd: float
+    ) -> None:
+        """Bring a change of what is reserved into this process' row."""
         local = self.local
-        today, month = local.today, local.month
-        return (
-            today,
-            month,
-            local.in_flight,
-            today.held_input,
-            today.held_output,
-            today.held_usd,
-            month.held_usd,
-        )
+        if local.day.start_s != self._day_s:
+            self._follow()
+        day_s, month, in_flight, given, taken, of_day, of_month = self._row
+        in_flight += requests
+        if own.today is local.today:
+            if day_s != self._day_s:
+                day_s, given, taken, of_day = self._day_s, 0, 0, 0.0
+            given += input_tokens
+            taken += output_tokens
+            of_day += usd
+        if own.month is local.month:
+            if month != self._month:
+                month, of_month = self._month, 0.0
+            of_month += usd
+        if not in_flight:
+            given = taken = 0
+            of_day = of_month = 0.0  # sums of floats come back to almost 0
+        row = self._row = (day_s, month, in_flight, given, taken, of_day, of_month)
+        ROW.pack_into(self._memory, self._row_at, *row)
 
-    def _note_row(self, now: Held) -> None:
-        """Bring what has changed of the reservations into this process' row."""
-        was, row, day_s = self._was, self._row, self.local.day.start_s
-        new_day, new_month = was[0] is not now[0], was[1] is not now[1]
-        if new_day or row[0] != day_s:
-            row[0], row[3], row[4], row[5] = day_s, 0, 0, 0.0
-        if new_month or row[1] != self._month:
-            row[1], row[6] = self._month, 0.0
-        row[2] += now[2] - was[2]
-        row[3] += now[3] - (0 if new_day else was[3])
-        row[4] += now[4] - (0 if new_day else was[4])
-        row[5] += now[5] - (0.0 if new_day else was[5])
-        row[6] += now[6] - (0.0 if new_month else was[6])
-        self.record.write_row(self._slot, row)
+    def _follow(self) -> None:
+        """The account has begun a new day."""
+        self._day_s, self._month = self.local.day.start_s, _number(self.local.day.month)
 
 
-class SharedReservation:
+class SharedReservation(msgspec.Struct, eq=False, gc=False):
     """A request that was admitted by this process. Settled or cancelled exactly once."""
 
-    __slots__ = ("_account", "_own", "day")
-
-    def __init__(self, account: SharedAccount, own: Reservation) -> None:
-        self._account = account
-        self._own = own
-        self.day = own.day
-
-    @property
-    def allowance(self) -> int:
-        return self._own.allowance
-
-    @property
-    def capped(self) -> bool:
-        return self._own.capped
-
-    @property
-    def bounded(self) -> bool:
-        return self._own.bounded
+    account: SharedAccount
+    own: Reservation
+    day: str
+    allowance: int
+    capped: bool
+    bounded: bool
 
     def covers(self, output_tokens: int) -> bool:
         """As `Reservation.covers`; what has been reserved is known without a look at the others."""
-        if output_tokens <= self._own.allowance:
+        if output_tokens <= self.allowance:
             return True
-        try:
-            with self._account.hold():
-                return self._own.covers(output_tokens)
-        except Gone:
-            return False
+        return self._more(self.own.covers, output_tokens)
 
     def another(self, input_tokens: int) -> bool:
+        return self._more(self.own.another, input_tokens)
+
+    def _more(self, reserve: Callable[[int], bool], tokens: int) -> bool:
+        own = self.own
         try:
-            with self._account.hold():
-                return self._own.another(input_tokens)
+            done = self.account.more(own, reserve, tokens)
         except Gone:
             return False
+        self.allowance, self.capped = own.allowance, own.capped
+        return done
 
     def settle(self, *, input_tokens: int, output_tokens: int, usd: float | None) -> None:
-        # A client that was deleted has no account to settle.
-        with contextlib.suppress(Gone):
-            self._account.settle(self._own, input_tokens, output_tokens, usd)
+        if self.own.open:
+            self.account.settle(self.own, input_tokens, output_tokens, usd)
 
     def cancel(self) -> None:
-        with contextlib.suppress(Gone), self._account.hold():
-            self._own.cancel()
+        if self.own.open:
+            with contextlib.suppress(Gone):
+                self.account.cancel(self.own)
 
 
 def _number(month: str) -> int:

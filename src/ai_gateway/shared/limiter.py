@@ -31,7 +31,7 @@ class SharedLimiter:
     def account(self, client_id: str, wall_s: float) -> SharedAccount:
         """The client's account, opened where there is none. Raises: OSError where there is no memory."""
         account = self._accounts.get(client_id)
-        if account is None or account.record.generation != account.generation:
+        if account is None or account.head[0] != account.generation:
             record = self._records.find(client_id)
             account = SharedAccount(self._region, record, self._slot, self.calendar, wall_s)
             self._accounts[client_id] = account

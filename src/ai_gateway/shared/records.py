@@ -6,17 +6,21 @@ import mmap
 import struct
 from collections.abc import Sequence
 
+from ai_gateway.policy.admissions import MOST_NOTED
 from ai_gateway.shared.region import Mark, Region
 from ai_gateway.shared.windows import MAX_ENTRIES
 
 __all__ = [
     "DIRECTORY",
+    "HEAD_AT",
     "REASONS",
+    "RING",
     "ROW",
     "STATES_AT",
     "STATE_BYTES",
     "SUMS",
     "WINDOWS",
+    "WINDOWS_AT",
     "Record",
     "Records",
 ]
@@ -24,12 +28,13 @@ __all__ = [
 DIRECTORY = 0
 """The lock under which records are given to clients and taken back; an account's is its index + 1."""
 PER_CHUNK = 64
-SUMS = struct.Struct("<q dq qqqqd qqd dd q")
+SUMS = struct.Struct("<q dq qqqqd qqd dd qdd qq q")
 """How often the record was changed, and the same again at the end; the day (its first instant), the month
 (YYYYMM); requests in flight; of the day: requests, tokens in and out, USD, then what is reserved of those;
-USD of the month, and reserved."""
-WINDOWS = struct.Struct("<d" + "qqqdd" * 3)
-"""The newest admission, then each window's own."""
+USD of the month, and reserved; admissions that are only noted: how many, the newest, and until when nothing
+leaves a window; where in the ring they begin; how often the windows were changed."""
+WINDOWS = struct.Struct("<" + "qqqdddd" * 3)
+"""Each window's own numbers, its newest entry last."""
 ROW = struct.Struct("<dq qqqd d")
 """What one process has reserved: the day and the month that it is of; requests, tokens in and out, USD; USD
 of the month."""
@@ -50,12 +55,17 @@ ID_BYTES = 64
 HEAD_AT, HEAD_BYTES = ID_BYTES, 16
 """Two numbers: the record's generation, and which of the two states counts."""
 STATES_AT = HEAD_AT + HEAD_BYTES
-STATE_BYTES = SUMS.size + WINDOWS.size
-"""Sums, then windows. There are two: the one that does not count is written, then one number says that it
-does. `pack_into` clears what it is about to write, and a process may be killed at any moment."""
+STATE_BYTES = SUMS.size
+"""Of the sums. There are two: the one that does not count is written, then one number says that it does.
+`pack_into` clears what it is about to write, and a process may be killed at any moment."""
+WINDOWS_AT = STATES_AT + 2 * STATE_BYTES
+"""There are two of these as well: those count that belong to the sums' number of changes, odd or even."""
+RING_AT = WINDOWS_AT + 2 * WINDOWS.size
+RING = 2 * MOST_NOTED
+"""Places for the moments of admissions that are only noted. What is written is never what counted before."""
 _NUMBER = struct.Struct("<q")
 _REFUSALS = struct.Struct(f"<{len(REASONS)}q")
-_REASONS_AT = STATES_AT + 2 * STATE_BYTES
+_REASONS_AT = RING_AT + RING * 8
 _ROWS_AT = _REASONS_AT + _REFUSALS.size
 _ENTRY_BYTES = 3 * 16
 """The three windows' entries of the same number stand together: a client that asks seldom needs one page."""
@@ -94,8 +104,16 @@ class Record:
         return generation
 
     def head(self) -> memoryview[int]:
-        """The generation, and which state counts."""
-        return self.memory[HEAD_AT:STATES_AT].cast("q")
+        """The generation, which state counts; then both states, in words."""
+        return self.memory[HEAD_AT:WINDOWS_AT].cast("q")
+
+    def ring(self) -> memoryview[float]:
+        """Moments of admissions."""
+        return self.memory[RING_AT:_REASONS_AT].cast("d")
+
+    def row_at(self, slot: int) -> int:
+        """Where the row of a process stands in `memory`."""
+        return _ROWS_AT + slot * ROW.size
 
     @property
     def refusals(self) -> tuple[int, ...]:
@@ -109,13 +127,11 @@ class Record:
 
     def row(self, slot: int) -> tuple[float, int, int, int, int, float, float]:
         """What a process has reserved, as `ROW`."""
-        row: tuple[float, int, int, int, int, float, float] = ROW.unpack_from(
-            self.memory, _ROWS_AT + slot * ROW.size
-        )
+        row: tuple[float, int, int, int, int, float, float] = ROW.unpack_from(self.memory, self.row_at(slot))
         return row
 
     def write_row(self, slot: int, row: Sequence[float]) -> None:
-        ROW.pack_into(self.memory, _ROWS_AT + slot * ROW.size, *row)
+        ROW.pack_into(self.memory, self.row_at(slot), *row)
 
     def give(self, client_id: str) -> None:
         """To a client, or with an empty id to nobody: with all numbers 0, and a generation of its own."""

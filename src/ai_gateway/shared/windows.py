@@ -1,22 +1,26 @@
 """A sliding window whose entries several processes see.
 
 It is `policy.windows.SlidingWindow` over memory of a fixed size: the same entries leave at the same instants,
-which the tests hold both to. Whoever uses it holds the account's lock, has loaded `head` to `first_s` before,
-and stores them after: entries count only once that is done, so that a process may die in between.
+which the tests hold both to. Whoever uses it holds the account's lock, has loaded its `numbers` before, and
+stores them after: entries count only once that is done, so that a process may die in between.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from ai_gateway.policy.admissions import MOST_NOTED
 from ai_gateway.policy.windows import COMPACT_AT, EXACT_ENTRIES
 
 __all__ = ["MAX_ENTRIES", "SharedWindow"]
 
 MAX_ENTRIES = 4 * EXACT_ENTRIES + 2 * COMPACT_AT
 """No more than `2 * EXACT_ENTRIES` count at a time, and as many again may wait to be moved over."""
+
+_ONES = array("d", [1.0] * MOST_NOTED)
 
 
 class SharedWindow:
@@ -31,7 +35,6 @@ class SharedWindow:
         "head",
         "seconds",
         "tail",
-        "tidies",
         "total",
     )
 
@@ -45,13 +48,34 @@ class SharedWindow:
         """Of the newest admission that has left."""
         self.first_s = 0.0
         """When the newest entry was begun."""
-        self.tidies = True
-        """Whether entries may be moved; not without the lock."""
 
     @property
     def due_s(self) -> float:
-        """When the oldest entry leaves."""
+        """When the oldest entry leaves; infinite where there is none."""
         return self._times[self.head] + self.seconds if self.head < self.tail else math.inf
+
+    def load(
+        self,
+        head: int,
+        tail: int,
+        total: int,
+        gone_s: float,
+        first_s: float,
+        last_s: float,
+        last_count: float,
+    ) -> None:
+        """Its numbers as they count. The newest entry is one that others may have been changing when they
+        died."""
+        self.head, self.tail, self.total, self.gone_s, self.first_s = head, tail, total, gone_s, first_s
+        if tail > head:
+            self._times[tail - 1], self._counts[tail - 1] = last_s, last_count
+
+    def numbers(self) -> tuple[int, int, int, float, float, float, float]:
+        """What `load` takes."""
+        last_s = last_count = 0.0
+        if self.tail > self.head:
+            last_s, last_count = self._times[self.tail - 1], self._counts[self.tail - 1]
+        return self.head, self.tail, self.total, self.gone_s, self.first_s, last_s, last_count
 
     @property
     def newest_s(self) -> float:
@@ -71,7 +95,7 @@ class SharedWindow:
         self.head = head
         if head == tail:
             self.head = self.tail = 0  # who asks seldom needs no more than the first page
-        elif head > COMPACT_AT and 2 * head > tail and self.tidies:
+        elif head > COMPACT_AT and 2 * head > tail:
             self._compact()
         return self.total
 
@@ -94,8 +118,25 @@ class SharedWindow:
 
     def extend(self, moments: Sequence[float]) -> None:
         """As `add` of each of these moments, oldest first."""
-        for moment_s in moments:
-            self.add(moment_s)
+        at, end = 0, len(moments)
+        tail = self.tail + end
+        if tail - self.head <= EXACT_ENTRIES and tail <= MAX_ENTRIES and end <= MOST_NOTED:
+            self._times[self.tail : tail] = array("d", moments)
+            self._counts[self.tail : tail] = _ONES[:end]
+            self.tail, self.first_s = tail, moments[-1]
+            self.total += end
+            return
+        while at < end:
+            joined = at
+            if self.tail - self.head >= EXACT_ENTRIES:
+                joined = bisect_right(moments, self.first_s + self._grain_s, at)
+            if joined > at:
+                self.total += joined - at
+                self._join(moments[joined - 1], joined - at)
+                at = joined
+            else:
+                self.add(moments[at])
+                at += 1
 
     def remove(self, at_s: float) -> None:
         """Take back one admission of `at_s`; where it has left the window, there is nothing to take back."""
@@ -148,8 +189,8 @@ class SharedWindow:
         they were, too, until the new `head` is stored."""
         head, tail = self.head, self.tail
         kept = tail - head
-        if kept > head:
-            return
+        if kept + MOST_NOTED > head:
+            return  # nor may what is added next
         self._times[:kept] = self._times[head:tail]
         self._counts[:kept] = self._counts[head:tail]
         self.head, self.tail = 0, kept

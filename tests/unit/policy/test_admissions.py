@@ -103,5 +103,5 @@ def test_the_list_of_what_is_noted_stays_short() -> None:
     account = Account(Calendar(), WALL)
     for number in range(10 * MOST_NOTED):
         account.admit(NO_LIMITS, Want(), now_s=number / 100, wall_s=WALL)
-        assert len(account._moments) <= MOST_NOTED
+        assert len(account.moments) <= MOST_NOTED
     assert [window.used(5.0) for window in account.windows] == [10 * MOST_NOTED] * 3

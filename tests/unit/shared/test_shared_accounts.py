@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ai_gateway.errors import GatewayError, LimitReached, Unauthenticated
+from ai_gateway.policy.admissions import MOST_NOTED
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.interface import Reserved
 from ai_gateway.policy.limiter import Limiter
 from ai_gateway.policy.limits import Limits, Want
 from ai_gateway.policy.windows import DAY_S, EXACT_ENTRIES, HOUR_S, MINUTE_S, SlidingWindow
+from ai_gateway.shared.accounts import SharedAccount
 from ai_gateway.shared.limiter import SharedLimiter
 from ai_gateway.shared.records import REASONS
 from ai_gateway.shared.region import Column, Region, SlotState
@@ -141,10 +143,14 @@ class Pair(RuleBasedStateMachine):
             account = self.alone.account(client, wall)
             states = account.states(self.limits, now_s=now, wall_s=wall)
             standing = account.standing(self.limits, now_s=now, wall_s=wall)
+            room = account.room(self.limits, now_s=now, wall_s=wall)
+            tokens = standing.tokens
+            assert room[3:5] == ((tokens.limit, tokens.remaining) if tokens is not None else (0, 0))
             for limiter in self.shared:
                 twin = limiter.account(client, wall)
                 assert twin.states(self.limits, now_s=now, wall_s=wall) == states
                 assert twin.standing(self.limits, now_s=now, wall_s=wall) == standing
+                assert twin.room(self.limits, now_s=now, wall_s=wall) == room
                 assert twin.input_in_use == account.input_in_use
         assert self.shared[0].in_flight == self.alone.in_flight == len(self.open)
 
@@ -171,9 +177,18 @@ def test_crowded_windows_are_alike(seconds: float, seed: int) -> None:
         if random.random() < 0.0005:
             now += seconds * random.random() * 1.5
         count = random.choice((1, 1, 3))
-        one.add(now, count)
-        other.add(now, count)
-        added.append(now)
+        if random.random() < 0.05:
+            moments = [
+                now + seconds / 40_000 * step for step in range(random.choice((1, 9, MOST_NOTED, 200)))
+            ]
+            one.extend(moments)
+            other.extend(moments)
+            now = moments[-1]
+            added += moments
+        else:
+            one.add(now, count)
+            other.add(now, count)
+            added.append(now)
         if random.random() < 0.1:
             taken = random.choice(added[-300:])
             one.remove(taken)
@@ -198,6 +213,51 @@ def test_a_clock_that_was_read_earlier_does_not_put_a_window_out_of_order() -> N
     with pytest.raises(LimitReached):
         first.admit(limits, Want(), now_s=159.5, wall_s=NOON)
     first.admit(limits, Want(), now_s=160.0, wall_s=NOON)
+
+
+@pytest.mark.parametrize("admissions", [10, 40, *range(1050, 1250, 20)])
+def test_a_process_that_dies_while_it_looks_at_windows_has_changed_nothing(
+    admissions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it has written: it counts once that is said, not before."""
+    alone = Limiter(Calendar()).account("cl_1", NOON)
+    first, second = (limiter.account("cl_1", NOON) for limiter in limiters())
+    limits = Limits(minute=10**6, hour=10**6, day=10**6)
+    for number in range(admissions):
+        for account in (alone, first):
+            account.admit(limits, Want(), now_s=100.0 + number * 0.02, wall_s=NOON)
+    ended = 100.0 + admissions * 0.02
+    with monkeypatch.context() as patch:
+        patch.setattr(SharedAccount, "_store", _die)
+        with pytest.raises(ZeroDivisionError):
+            first.states(limits, now_s=ended, wall_s=NOON)
+    for later in (0.0, 59.0, 3600.0 - 12.0, 86_400.0 - 11.0, 90_000.0):
+        now, wall = ended + later, NOON + later
+        expected = alone.states(limits, now_s=now, wall_s=wall)
+        assert second.states(limits, now_s=now, wall_s=wall) == expected
+
+
+def _die(account: SharedAccount) -> None:
+    raise ZeroDivisionError
+
+
+def test_what_others_admit_is_told_at_once() -> None:
+    """Without a lock where nobody has to look at a window, and with one where somebody must."""
+    alone = Limiter(Calendar()).account("cl_1", NOON)
+    both = [limiter.account("cl_1", NOON) for limiter in limiters()]
+    limits, random, now = Limits(minute=200, hour=300, requests=290, output_tokens=10**9), Random(5), 50.0
+    for number in range(500):
+        now += random.choice((0.0, 0.01, 0.5))
+        try:
+            alone.admit(limits, Want(), now_s=now, wall_s=NOON)
+        except LimitReached as refusal:
+            with pytest.raises(LimitReached, match=str(refusal)):
+                both[number % 2].admit(limits, Want(), now_s=now, wall_s=NOON)
+        else:
+            both[number % 2].admit(limits, Want(), now_s=now, wall_s=NOON)
+        for account in both:
+            room = account.room(limits, now_s=now, wall_s=NOON)
+            assert room == alone.room(limits, now_s=now, wall_s=NOON)
 
 
 def test_figures_that_no_machine_word_holds() -> None:
