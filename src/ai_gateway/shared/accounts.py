@@ -134,8 +134,7 @@ class SharedAccount:
     def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
         """As `Account.room`."""
         local = self.local
-        # Without a lock, as long as nobody has to look at a window.
-        if self._peek() and limits is local.measured and now_s < local.due_s and wall_s < local.day.end_s:
+        if self._is_plain(limits, now_s, wall_s):
             return local.room(limits, now_s=now_s, wall_s=wall_s)
         with contextlib.suppress(Gone), self.hold():
             return local.room(limits, now_s=now_s, wall_s=wall_s)
@@ -143,9 +142,18 @@ class SharedAccount:
 
     def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
         """As `Account.standing`."""
-        with contextlib.suppress(Gone), self.hold() as local:
+        local = self.local
+        if self._is_plain(limits, now_s, wall_s):
+            return local.standing(limits, now_s=now_s, wall_s=wall_s)
+        with contextlib.suppress(Gone), self.hold():
             return local.standing(limits, now_s=now_s, wall_s=wall_s)
         return Standing()
+
+    def _is_plain(self, limits: Limits, now_s: float, wall_s: float) -> bool:
+        """Load the sums without a lock. False where they do not do: since somebody has to look at a window, or
+        to begin a new day."""
+        local = self.local
+        return self._peek() and limits is local.measured and now_s < local.due_s and wall_s < local.day.end_s
 
     def states(self, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
         """As `Account.states`."""
@@ -157,7 +165,7 @@ class SharedAccount:
         """Raises: Gone."""
         with self.hold() as local:
             local.restore_day(spent, self._calendar.day(wall_s))
-            local.touched = True  # what others have measured does not hold any more
+            _ = local.windows  # what others have measured does not hold any more
 
     def restore_admissions(
         self, moments: Iterable[tuple[float, int]], *, now_s: float, wall_s: float

@@ -37,8 +37,8 @@ class LocalAccount(Account):
 
     @property
     def windows(self) -> Windows:
+        self._touch()
         self._take_over()
-        self.touched = True
         return self._windows
 
     def keep_noted(self) -> None:
@@ -58,35 +58,41 @@ class LocalAccount(Account):
 
     def mend(self) -> None:
         """Make the windows whole after a process that died while it changed them."""
-        self._see()
+        self._touch()
         for window in self._shared:
             window.mend()
-        self.touched = True
         self.changed()
 
-    def _see(self) -> None:
-        if self._seen != self.looks:
-            at = WINDOWS_AT + (self.looks & 1) * WINDOWS.size
-            numbers = WINDOWS.unpack_from(self._memory, at)
-            minute, hour, day = self._shared
-            minute.load(*numbers[:7])
-            hour.load(*numbers[7:14])
-            day.load(*numbers[14:])
-            self._seen = self.looks
+    def _touch(self) -> None:
+        """Before the windows are changed. Loaded even if nobody else has stored any: one that died may have
+        been changing them."""
+        if not self.touched:
+            self.touched = True
+            self._load()
+
+    def _load(self) -> None:
+        at = WINDOWS_AT + (self.looks & 1) * WINDOWS.size
+        numbers = WINDOWS.unpack_from(self._memory, at)
+        minute, hour, day = self._shared
+        minute.load(*numbers[:7])
+        hour.load(*numbers[7:14])
+        day.load(*numbers[14:])
+        self._seen = self.looks
 
     def _take_over(self) -> None:
-        self._see()
         noted = self.noted
         if noted:
+            self._touch()
             ring, start = self._ring, self.ring_at
             moments = [ring[place % RING] for place in range(start, start + noted)]
             for window in self._shared:
                 window.extend(moments)
             self.ring_at = (start + noted) % RING
-            self.noted, self.measured, self.touched = 0, None, True
+            self.noted, self.measured = 0, None
 
     def _look(self, limits: Limits, requests: int, now_s: float) -> bool:
-        self._see()
         if now_s >= self.due_s or self.noted >= MOST_NOTED:
-            self.touched = True
+            self._touch()
+        elif self._seen != self.looks:
+            self._load()
         return super()._look(limits, requests, now_s)

@@ -226,6 +226,8 @@ def test_a_process_that_dies_while_it_looks_at_windows_has_changed_nothing(
     for number in range(admissions):
         for account in (alone, first):
             account.admit(limits, Want(), now_s=100.0 + number * 0.02, wall_s=NOON)
+        if number == admissions - 7:
+            second.states(limits, now_s=100.0 + number * 0.02, wall_s=NOON)
     ended = 100.0 + admissions * 0.02
     with monkeypatch.context() as patch:
         patch.setattr(SharedAccount, "_store", _die)
