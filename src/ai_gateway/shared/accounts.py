@@ -150,8 +150,7 @@ class SharedAccount:
         return Standing()
 
     def _is_plain(self, limits: Limits, now_s: float, wall_s: float) -> bool:
-        """Load the sums without a lock. False where they do not do: since somebody has to look at a window, or
-        to begin a new day."""
+        """Load the sums without a lock; False where a window has to be looked at, or a new day begun."""
         local = self.local
         return self._peek() and limits is local.measured and now_s < local.due_s and wall_s < local.day.end_s
 
