@@ -1,7 +1,7 @@
 """A client's admissions within the last minute, hour and day.
 
-An admission is noted once, in a short list. The windows take the list over when one of them has to be looked
-at: when something leaves it, when it decides that a request is kept out, or when the list is long.
+An admission is noted once, in a short list. The windows take the list over when it is full, when the oldest of
+it may leave one of them, or when one decides that a request is kept out.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Admissions:
     __slots__ = (
         "_even",
         "_length_s",
+        "_over_s",
         "_room",
         "_stop",
         "_tight",
@@ -50,6 +51,8 @@ class Admissions:
         """Admissions that the windows do not have yet: their number, and when they were."""
         self.due_s = -math.inf
         """Until then nothing leaves a window: perhaps too early, never too late."""
+        self._over_s = -math.inf
+        """Until then none of what is noted leaves a window."""
         self.measured: Limits | None = None
         """The limits of what follows; None: other things than admissions have happened since."""
         self._room = self._stop = 0
@@ -82,14 +85,18 @@ class Admissions:
     def _look(self, limits: Limits, requests: int, now_s: float) -> bool:
         """Find the tightest limit of requests as of now, with `requests` of today; False where it has no
         room for one more."""
-        if now_s >= self.due_s or self.noted >= MOST_NOTED:
+        if now_s >= self._over_s or self.noted >= MOST_NOTED:
             self._take_over()
-            minute, hour, day = self._windows
+            # What is noted from now on leaves the shortest window first.
+            self._over_s = now_s + MINUTE_S
+        minute, hour, day = self._windows
+        if now_s >= minute.due_s:
             minute.used(now_s)
+        if now_s >= hour.due_s:
             hour.used(now_s)
+        if now_s >= day.due_s:
             day.used(now_s)
-            # What is admitted from now on leaves the shortest window first.
-            self.due_s = min(minute.due_s, hour.due_s, day.due_s, now_s + MINUTE_S)
+        self.due_s = min(self._over_s, minute.due_s, hour.due_s, day.due_s)
         self._measure(limits, requests)
         return self.noted < self._stop
 
@@ -133,4 +140,5 @@ class Admissions:
 
     def changed(self) -> None:
         """The windows are not what they were, or the day is not."""
-        self.due_s, self.measured = -math.inf, None
+        self.due_s = self._over_s = -math.inf
+        self.measured = None

@@ -91,7 +91,7 @@ class LocalAccount(Account):
             self.noted, self.measured = 0, None
 
     def _look(self, limits: Limits, requests: int, now_s: float) -> bool:
-        if now_s >= self.due_s or self.noted >= MOST_NOTED:
+        if now_s >= self.due_s or now_s >= self._over_s or self.noted >= MOST_NOTED:
             self._touch()
         elif self._seen != self.looks:
             self._load()
