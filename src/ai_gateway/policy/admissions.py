@@ -1,7 +1,7 @@
 """A client's admissions within the last minute, hour and day.
 
-An admission is noted once, in a short list. The windows take the list over when it is full, when the oldest of
-it may leave one of them, or when one decides that a request is kept out.
+An admission is noted once, in a short list. The windows take the list over when it is full, when the oldest
+of it may leave one of them, or when one decides that a request is kept out.
 """
 
 from __future__ import annotations
