@@ -45,6 +45,7 @@ class SharedAccount:
         "_busy",
         "_calendar",
         "_changes",
+        "_clock_s",
         "_day_s",
         "_file",
         "_lock",
@@ -69,6 +70,8 @@ class SharedAccount:
         self.generation = record.generation
         self.local = LocalAccount(record, calendar, wall_s)
         self._day_s, self._month = self.local.day.start_s, _number(self.local.day.month)
+        self._clock_s = 0.0
+        """The latest time that anybody has looked at it."""
         self._changes = -1
         """Of the state that `local` has."""
         self._row = record.row(slot)
@@ -82,8 +85,9 @@ class SharedAccount:
             raise Unauthenticated("this client has just been deleted") from None
         local = self.local
         try:
-            if now_s < local.newest_s:  # another process read its clock later, and came first
-                now_s = local.newest_s
+            if now_s < self._clock_s:  # another process read its clock later, and came first
+                now_s = self._clock_s
+            self._clock_s = now_s
             own = local.admit(limits, want, now_s=now_s, wall_s=wall_s)
             local.keep_noted()
             self._note(own, 1, own.held_input, own.allowance, own.usd)
@@ -136,9 +140,14 @@ class SharedAccount:
         local = self.local
         if self._is_plain(limits, now_s, wall_s):
             return local.room(limits, now_s=now_s, wall_s=wall_s)
-        with contextlib.suppress(Gone), self.hold():
-            return local.room(limits, now_s=now_s, wall_s=wall_s)
-        return UNLIMITED
+        try:
+            self._take()
+        except Gone:
+            return UNLIMITED
+        try:
+            return local.room(limits, now_s=self._later(now_s), wall_s=wall_s)
+        finally:
+            self._give()
 
     def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
         """As `Account.standing`."""
@@ -146,8 +155,14 @@ class SharedAccount:
         if self._is_plain(limits, now_s, wall_s):
             return local.standing(limits, now_s=now_s, wall_s=wall_s)
         with contextlib.suppress(Gone), self.hold():
-            return local.standing(limits, now_s=now_s, wall_s=wall_s)
+            return local.standing(limits, now_s=self._later(now_s), wall_s=wall_s)
         return Standing()
+
+    def _later(self, now_s: float) -> float:
+        """The time, which goes on for all processes together: at a moment before the latest look, more would
+        count than is left. The lock is held."""
+        self._clock_s = max(now_s, self._clock_s)
+        return self._clock_s
 
     def _is_plain(self, limits: Limits, now_s: float, wall_s: float) -> bool:
         """Load the sums without a lock; False where a window has to be looked at, or a new day begun."""
@@ -157,7 +172,7 @@ class SharedAccount:
     def states(self, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
         """As `Account.states`."""
         with contextlib.suppress(Gone), self.hold() as local:
-            return local.states(limits, now_s=now_s, wall_s=wall_s)
+            return local.states(limits, now_s=self._later(now_s), wall_s=wall_s)
         return []
 
     def restore_day(self, spent: Spent, wall_s: float) -> None:
@@ -257,6 +272,7 @@ class SharedAccount:
             local.due_s,
             local.ring_at,
             local.looks,
+            self._clock_s,
             _,
         ) = sums
         if looks != local.looks:
@@ -317,6 +333,7 @@ class SharedAccount:
             local.due_s,
             local.ring_at,
             local.looks,
+            self._clock_s,
             changes,
         )
         head[1] = other

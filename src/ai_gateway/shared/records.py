@@ -28,11 +28,12 @@ __all__ = [
 DIRECTORY = 0
 """The lock under which records are given to clients and taken back; an account's is its index + 1."""
 PER_CHUNK = 64
-SUMS = struct.Struct("<q dq qqqqd qqd dd qdd qq q")
+SUMS = struct.Struct("<q dq qqqqd qqd dd qdd qqd q")
 """How often the record was changed, and the same again at the end; the day (its first instant), the month
 (YYYYMM); requests in flight; of the day: requests, tokens in and out, USD, then what is reserved of those;
 USD of the month, and reserved; admissions that are only noted: how many, the newest, and until when nothing
-leaves a window; where in the ring they begin; how often the windows were changed."""
+leaves a window; where in the ring they begin; how often the windows were changed; the latest time at which
+anybody has looked at any of it."""
 WINDOWS = struct.Struct("<" + "qqqdddd" * 3)
 """Each window's own numbers, its newest entry last."""
 ROW = struct.Struct("<dq qqqd d")

@@ -215,6 +215,19 @@ def test_a_clock_that_was_read_earlier_does_not_put_a_window_out_of_order() -> N
     first.admit(limits, Want(), now_s=160.0, wall_s=NOON)
 
 
+def test_a_clock_that_was_read_before_others_looked_finds_what_they_did() -> None:
+    first, second = (limiter.account("cl_1", NOON) for limiter in limiters())
+    limits = Limits(minute=2)
+    for now in (0.5, 59.0):
+        first.admit(limits, Want(), now_s=now, wall_s=NOON)
+    assert first.states(limits, now_s=60.5, wall_s=NOON)[0].used == 1
+    second.admit(limits, Want(), now_s=60.25, wall_s=NOON)  # any minute may hold two: it is as of 60.5
+    first.admit(limits, Want(), now_s=119.0, wall_s=NOON)
+    with pytest.raises(LimitReached):
+        first.admit(limits, Want(), now_s=120.375, wall_s=NOON)
+    first.admit(limits, Want(), now_s=120.5, wall_s=NOON)
+
+
 @pytest.mark.parametrize("admissions", [10, 40, *range(1050, 1250, 20)])
 def test_a_process_that_dies_while_it_looks_at_windows_has_changed_nothing(
     admissions: int, monkeypatch: pytest.MonkeyPatch
