@@ -196,10 +196,10 @@ class Admitter:
     def _standing(self, client: ClientPolicy, family: Family) -> HeaderList:
         limits, now_s, wall_s = client.limits, self._now_s(), self._wall_s()
         account = self._limiter.account(client.id, wall_s)
-        headers = limit_headers(account.room(limits, now_s=now_s, wall_s=wall_s))
+        room = account.room(limits, now_s=now_s, wall_s=wall_s)
+        headers = limit_headers(room)
         if family is _ANTHROPIC:
-            standing = account.standing(limits, now_s=now_s, wall_s=wall_s)
-            headers += anthropic_limit_headers(standing, wall_s)
+            headers += anthropic_limit_headers(room, wall_s)
         return headers
 
 

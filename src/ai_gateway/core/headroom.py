@@ -4,37 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Headroom", "LimitState", "Room", "Standing", "UNLIMITED"]
+__all__ = ["UNLIMITED", "LimitState", "Room"]
 
-Room = tuple[int, int, float, int, int, float]
-"""The tightest limit of requests, what remains of it, and the seconds until all of it is there again; then
-the same of tokens. A limit of 0 means unlimited."""
-UNLIMITED: Room = (0, 0, 0.0, 0, 0, 0.0)
-
-
-class Headroom(msgspec.Struct, frozen=True):
-    """Of one limit. `reset_s` is the seconds until all of it is there again, were nothing else to come."""
-
-    limit: int
-    remaining: int
-    reset_s: float
-
-
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What answers tell of a client's limits; None: unlimited."""
-
-    requests: Headroom | None = None
-    """The tightest limit of requests."""
-    input_tokens: Headroom | None = None
-    output_tokens: Headroom | None = None
-
-    @property
-    def tokens(self) -> Headroom | None:
-        """The tightest limit of tokens."""
-        one, other = self.input_tokens, self.output_tokens
-        if one is None or other is None:
-            return one or other
-        return one if one.remaining <= other.remaining else other
+Room = tuple[int, int, float, int, int, int, int, float]
+"""What answers tell: the tightest limit of requests, what remains of it, and the seconds until all of it is
+there again; the limit of input tokens, what remains, the same of output tokens, and the seconds until all of
+both is there again, were nothing else to come. A limit of 0 means unlimited."""
+UNLIMITED: Room = (0, 0, 0.0, 0, 0, 0, 0, 0.0)
 
 
 class LimitState(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from ai_gateway.core.headroom import Room, Standing
+from ai_gateway.core.headroom import Room
 
 __all__ = ["anthropic_limit_headers", "duration", "limit_headers"]
 
@@ -20,7 +20,9 @@ MAX_KEPT = 4096
 
 def limit_headers(room: Room) -> Headers:
     """`x-ratelimit-*`; nothing is said of what is unlimited."""
-    limit, left, reset_s, tokens, tokens_left, midnight_s = room
+    limit, left, reset_s, given, given_left, tokens, tokens_left, midnight_s = room
+    if given and (given_left <= tokens_left or not tokens):
+        tokens, tokens_left = given, given_left
     headers: Headers = []
     if limit:
         headers = [
@@ -43,18 +45,39 @@ def limit_headers(room: Room) -> Headers:
     return headers
 
 
-def anthropic_limit_headers(standing: Standing, wall_s: float) -> Headers:
-    """`anthropic-ratelimit-*`, for an answer at `wall_s` (Unix time)."""
+def anthropic_limit_headers(room: Room, wall_s: float) -> Headers:
+    """`anthropic-ratelimit-*`, for an answer at `wall_s` (Unix time); likewise."""
+    limit, left, reset_s, given, given_left, taken, taken_left, midnight_s = room
     headers: Headers = []
-    for (limit, remaining, reset), room in zip(
-        _ANTHROPIC_NAMES,
-        (standing.requests, standing.tokens, standing.input_tokens, standing.output_tokens),
-        strict=True,
-    ):
-        if room is not None:
-            headers.append((limit, _NUMBERS[room.limit]))
-            headers.append((remaining, b"%d" % room.remaining))
-            headers.append((reset, _INSTANTS[_ceil(wall_s + room.reset_s)]))
+    if limit:
+        headers = [
+            (b"anthropic-ratelimit-requests-limit", _NUMBERS[limit]),
+            (b"anthropic-ratelimit-requests-remaining", b"%d" % left),
+            (b"anthropic-ratelimit-requests-reset", _INSTANTS[_ceil(wall_s + reset_s)]),
+        ]
+    if not given and not taken:
+        return headers
+    reset = _INSTANTS[_ceil(wall_s + midnight_s)]
+    tokens, tokens_left = taken, taken_left
+    if given and (given_left <= taken_left or not taken):
+        tokens, tokens_left = given, given_left
+    headers += (
+        (b"anthropic-ratelimit-tokens-limit", _NUMBERS[tokens]),
+        (b"anthropic-ratelimit-tokens-remaining", b"%d" % tokens_left),
+        (b"anthropic-ratelimit-tokens-reset", reset),
+    )
+    if given:
+        headers += (
+            (b"anthropic-ratelimit-input-tokens-limit", _NUMBERS[given]),
+            (b"anthropic-ratelimit-input-tokens-remaining", b"%d" % given_left),
+            (b"anthropic-ratelimit-input-tokens-reset", reset),
+        )
+    if taken:
+        headers += (
+            (b"anthropic-ratelimit-output-tokens-limit", _NUMBERS[taken]),
+            (b"anthropic-ratelimit-output-tokens-remaining", b"%d" % taken_left),
+            (b"anthropic-ratelimit-output-tokens-reset", reset),
+        )
     return headers
 
 
@@ -97,7 +120,3 @@ class _Instants(_Texts):
 
 
 _NUMBERS, _DURATIONS, _INSTANTS = _Texts(), _Durations(), _Instants()
-_ANTHROPIC_NAMES = [
-    tuple(b"anthropic-ratelimit-%b-%b" % (name, part) for part in (b"limit", b"remaining", b"reset"))
-    for name in (b"requests", b"tokens", b"input-tokens", b"output-tokens")
-]

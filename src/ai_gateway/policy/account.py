@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from ai_gateway.core.headroom import LimitState, Room, Standing
+from ai_gateway.core.headroom import LimitState, Room
 from ai_gateway.policy.admissions import Admissions, Windows
 from ai_gateway.policy.calendar import Calendar, Day
 from ai_gateway.policy.interface import Spent
@@ -25,7 +25,7 @@ from ai_gateway.policy.limits import (
     output_room,
 )
 from ai_gateway.policy.refusals import refusal
-from ai_gateway.policy.standing import standing, states
+from ai_gateway.policy.standing import states
 
 __all__ = ["EXTENSION_TOKENS", "Account", "Reservation"]
 
@@ -146,7 +146,7 @@ class Account(Admissions):
         return self.today.input_tokens + self.today.held_input
 
     def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
-        """The tightest limits of requests and of tokens."""
+        """What answers tell of the client's limits."""
         if wall_s >= self.day.end_s:
             self.turn(wall_s)
         if now_s >= self.due_s or limits is not self.measured:
@@ -158,18 +158,17 @@ class Account(Admissions):
             if self._even and midnight_s > reset_s:
                 # Of two that leave as little, answers tell the one that does so longer.
                 limit, reset_s = self._even, midnight_s
-        tokens, tokens_left = limits.input_tokens, 0
-        if tokens:
-            tokens_left = tokens - today.input_tokens - today.held_input
-        if bound := limits.output_tokens:
-            room = bound - today.output_tokens - today.held_output
-            if not tokens or room < tokens_left > 0:
-                tokens, tokens_left = bound, room
-        return limit, left, reset_s, tokens, tokens_left if tokens_left > 0 else 0, midnight_s
-
-    def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
-        """What answers tell of the client's limits."""
-        return standing(self, limits, now_s=now_s, wall_s=wall_s)
+        given, given_left = limits.input_tokens, 0
+        if given:
+            given_left = given - today.input_tokens - today.held_input
+            if given_left < 0:
+                given_left = 0
+        taken, taken_left = limits.output_tokens, 0
+        if taken:
+            taken_left = taken - today.output_tokens - today.held_output
+            if taken_left < 0:
+                taken_left = 0
+        return limit, left, reset_s, given, given_left, taken, taken_left, midnight_s
 
     def states(self, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
         """Every limit that the client has, in the order in which they are told."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from ai_gateway.core.headroom import LimitState, Room, Standing
+from ai_gateway.core.headroom import LimitState, Room
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.limits import Limits, Want
 
@@ -88,10 +88,6 @@ class ClientAccount(Protocol):
         ...
 
     def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
-        """The tightest limits of requests and of tokens."""
-        ...
-
-    def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
         """What answers tell of the client's limits."""
         ...
 

@@ -1,42 +1,24 @@
-"""How a client stands with its limits, for answers and for the dashboard."""
+"""How a client stands with each of its limits, for the dashboard."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from ai_gateway.core.headroom import Headroom, LimitState, Room, Standing
+from ai_gateway.core.headroom import LimitState
 from ai_gateway.policy.limits import Limits
 from ai_gateway.policy.refusals import Standings
 
-__all__ = ["standing", "states"]
+__all__ = ["states"]
 
 
-class Account(Standings, Protocol):
+class Turning(Standings, Protocol):
     """An account that knows when its day is over."""
 
     def turn(self, wall_s: float) -> None: ...
-    def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room: ...
 
 
-def standing(account: Account, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
-    """What answers tell of the client's limits."""
-    limit, left, reset_s, _, _, midnight_s = account.room(limits, now_s=now_s, wall_s=wall_s)
-    today = account.today
-    return Standing(
-        requests=Headroom(limit, left, reset_s) if limit else None,
-        input_tokens=_tokens(limits.input_tokens, today.all_input, midnight_s),
-        output_tokens=_tokens(limits.output_tokens, today.all_output, midnight_s),
-    )
-
-
-def _tokens(limit: int, used: int, reset_s: float) -> Headroom | None:
-    if not limit:
-        return None
-    return Headroom(limit, limit - used if limit > used else 0, reset_s)
-
-
-def states(account: Account, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
+def states(account: Turning, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
     """Every limit that the client has, in the order in which they are told."""
     account.turn(wall_s)
     today, month = account.today, account.month

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from ai_gateway.core.headroom import UNLIMITED, LimitState, Room, Standing
+from ai_gateway.core.headroom import UNLIMITED, LimitState, Room
 from ai_gateway.errors import Unauthenticated
 from ai_gateway.policy.account import Reservation
 from ai_gateway.policy.calendar import Calendar
@@ -138,7 +138,8 @@ class SharedAccount:
     def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
         """As `Account.room`."""
         local = self.local
-        if self._is_plain(limits, now_s, wall_s):
+        # Without a lock, unless somebody has to look at a window, or to begin a new day.
+        if self._peek() and limits is local.measured and now_s < local.due_s and wall_s < local.day.end_s:
             return local.room(limits, now_s=now_s, wall_s=wall_s)
         try:
             self._take()
@@ -149,25 +150,11 @@ class SharedAccount:
         finally:
             self._give()
 
-    def standing(self, limits: Limits, *, now_s: float, wall_s: float) -> Standing:
-        """As `Account.standing`."""
-        local = self.local
-        if self._is_plain(limits, now_s, wall_s):
-            return local.standing(limits, now_s=now_s, wall_s=wall_s)
-        with contextlib.suppress(Gone), self.hold():
-            return local.standing(limits, now_s=self._later(now_s), wall_s=wall_s)
-        return Standing()
-
     def _later(self, now_s: float) -> float:
         """The time, which goes on for all processes together: at a moment before the latest look, more would
         count than is left. The lock is held."""
         self._clock_s = max(now_s, self._clock_s)
         return self._clock_s
-
-    def _is_plain(self, limits: Limits, now_s: float, wall_s: float) -> bool:
-        """Load the sums without a lock; False where a window has to be looked at, or a new day begun."""
-        local = self.local
-        return self._peek() and limits is local.measured and now_s < local.due_s and wall_s < local.day.end_s
 
     def states(self, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
         """As `Account.states`."""

@@ -8,16 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_gateway.core.headroom import UNLIMITED, Headroom, Room, Standing
+from ai_gateway.core.headroom import UNLIMITED, Room
 from ai_gateway.dialects.limit_headers import MAX_KEPT, anthropic_limit_headers, duration, limit_headers
 
 NOW = datetime(2030, 6, 1, 12, 0, 0, tzinfo=UTC).timestamp()
-ROOM: Room = (60, 59, 59.2, 500_000, 4_096, 43_200.0)
-ALL = Standing(
-    requests=Headroom(60, 59, 59.2),
-    input_tokens=Headroom(1_000_000, 900_000, 43_200.0),
-    output_tokens=Headroom(500_000, 4_096, 43_200.0),
-)
+ROOM: Room = (60, 59, 59.2, 1_000_000, 900_000, 500_000, 4_096, 43_200.0)
 OPENAI = {
     "x-ratelimit-limit-requests": "60",
     "x-ratelimit-remaining-requests": "59",
@@ -49,25 +44,43 @@ def told(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def test_each_family_by_its_own_names() -> None:
     assert told(limit_headers(ROOM)) == OPENAI
-    assert told(anthropic_limit_headers(ALL, NOW)) == ANTHROPIC
+    assert told(anthropic_limit_headers(ROOM, NOW)) == ANTHROPIC
+
+
+@pytest.mark.parametrize(
+    ("given", "taken", "tightest"),
+    [
+        ((100, 7), (0, 0), (100, 7)),
+        ((0, 0), (200, 9), (200, 9)),
+        ((100, 7), (200, 9), (100, 7)),
+        ((100, 9), (200, 7), (200, 7)),
+        ((100, 0), (200, 0), (100, 0)),
+    ],
+)
+def test_of_input_and_output_tokens_the_tightest_are_the_tokens(
+    given: tuple[int, int], taken: tuple[int, int], tightest: tuple[int, int]
+) -> None:
+    room = (0, 0, 0.0, *given, *taken, 60.0)
+    common, own = told(limit_headers(room)), told(anthropic_limit_headers(room, NOW))
+    assert (int(common["x-ratelimit-limit-tokens"]), int(common["x-ratelimit-remaining-tokens"])) == tightest
+    assert int(own["anthropic-ratelimit-tokens-limit"]) == tightest[0]
+    assert int(own["anthropic-ratelimit-tokens-remaining"]) == tightest[1]
 
 
 def test_nothing_is_said_of_what_is_unlimited() -> None:
-    assert limit_headers(UNLIMITED) == anthropic_limit_headers(Standing(), NOW) == []
-    assert {name: OPENAI[name] for name in told(limit_headers((60, 59, 59.2, 0, 0, 9.0)))} == {
-        name: value for name, value in OPENAI.items() if "requests" in name
-    }
-    assert {name: OPENAI[name] for name in told(limit_headers((0, 0, 0.0, 500_000, 4_096, 43_200.0)))} == {
-        name: value for name, value in OPENAI.items() if "tokens" in name
-    }
-    names = told(anthropic_limit_headers(Standing(output_tokens=Headroom(9, 1, 1.0)), NOW))
+    assert limit_headers(UNLIMITED) == anthropic_limit_headers(UNLIMITED, NOW) == []
+    requests = told(limit_headers((60, 59, 59.2, 0, 0, 0, 0, 9.0)))
+    assert requests == {name: value for name, value in OPENAI.items() if "requests" in name}
+    tokens = told(limit_headers((0, 0, 0.0, *ROOM[3:])))
+    assert tokens == {name: value for name, value in OPENAI.items() if "tokens" in name}
+    names = told(anthropic_limit_headers((0, 0, 0.0, 0, 0, 9, 1, 1.0), NOW))
     assert names
     assert not [name for name in names if "requests" in name or "input" in name]
 
 
 def test_whatever_figures_there_are_the_texts_are_theirs() -> None:
     for number in [*range(1, MAX_KEPT + 10), 1]:
-        headers = told(limit_headers((number, 0, float(number), 0, 0, 0.0)))
+        headers = told(limit_headers((number, 0, float(number), 0, 0, 0, 0, 0.0)))
         assert headers["x-ratelimit-limit-requests"] == str(number)
         assert headers["x-ratelimit-reset-requests"] == duration(number - 0.0005).decode()
 

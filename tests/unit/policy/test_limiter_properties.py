@@ -242,11 +242,20 @@ class LimiterMachine(RuleBasedStateMachine):
                 later = self._states(copy.deepcopy(self.account), state.resets_in_s)[name]
                 assert later.used == later.held == 0
         of_requests = [state for name, state in told.items() if name.startswith(("requests", "quota_req"))]
-        requests = self.account.standing(self.limits, now_s=self.now, wall_s=self.wall).requests
-        assert (requests is None) == (not of_requests)
-        if requests is not None:
+        room = self.account.room(self.limits, now_s=self.now, wall_s=self.wall)
+        limit, left, reset_s, given, given_left, taken, taken_left, midnight_s = room
+        assert bool(limit) == bool(of_requests)
+        if limit:
             tightest = min(of_requests, key=lambda each: (each.remaining, -(each.resets_in_s or 0.0)))
-            assert (requests.remaining, requests.reset_s) == (tightest.remaining, tightest.resets_in_s)
+            assert (left, reset_s) == (tightest.remaining, tightest.resets_in_s)
+            assert limit in {each.limit for each in of_requests if each.remaining == left}
+        for tokens, tokens_left, name in ((given, given_left, "input"), (taken, taken_left, "output")):
+            quota = told.get(f"quota_{name}_tokens_day")
+            if quota is None:
+                assert (tokens, tokens_left) == (0, 0)
+            else:
+                expected = (quota.limit, quota.remaining, quota.resets_in_s)
+                assert (tokens, tokens_left, midnight_s) == expected
 
     def _states(self, account: Account, later_s: float) -> dict[str, LimitState]:
         told = account.states(self.limits, now_s=self.now + later_s, wall_s=self.wall + later_s)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ai_gateway.core.headroom import UNLIMITED
 from ai_gateway.errors import GatewayError, LimitReached, Unauthenticated
 from ai_gateway.policy.admissions import MOST_NOTED
 from ai_gateway.policy.calendar import Calendar
@@ -142,14 +143,10 @@ class Pair(RuleBasedStateMachine):
         for client in CLIENTS:
             account = self.alone.account(client, wall)
             states = account.states(self.limits, now_s=now, wall_s=wall)
-            standing = account.standing(self.limits, now_s=now, wall_s=wall)
             room = account.room(self.limits, now_s=now, wall_s=wall)
-            tokens = standing.tokens
-            assert room[3:5] == ((tokens.limit, tokens.remaining) if tokens is not None else (0, 0))
             for limiter in self.shared:
                 twin = limiter.account(client, wall)
                 assert twin.states(self.limits, now_s=now, wall_s=wall) == states
-                assert twin.standing(self.limits, now_s=now, wall_s=wall) == standing
                 assert twin.room(self.limits, now_s=now, wall_s=wall) == room
                 assert twin.input_in_use == account.input_in_use
         assert self.shared[0].in_flight == self.alone.in_flight == len(self.open)
@@ -315,7 +312,7 @@ def test_the_record_of_a_deleted_client_is_given_to_another_one() -> None:
     with pytest.raises(Unauthenticated):
         stale.admit(Limits(), Want(), now_s=2.0, wall_s=NOON)
     held.settle(input_tokens=1, output_tokens=1, usd=1.0)
-    assert stale.standing(Limits(requests=5), now_s=2.0, wall_s=NOON).requests is None
+    assert stale.room(Limits(requests=5), now_s=2.0, wall_s=NOON) == UNLIMITED
 
 
 def test_a_client_that_only_others_know_keeps_its_record() -> None:
