@@ -12,6 +12,7 @@ import math
 import msgspec
 
 from ai_gateway.core.usage import Usage
+from ai_gateway.dialects.plain_usage import read_plain_usage
 
 __all__ = ["BYTES_PER_TOKEN", "MEDIA_TOKENS", "read_usage"]
 
@@ -21,7 +22,7 @@ MEDIA_TOKENS = 1000
 """For estimates: one image, file or sound."""
 
 _USD_PER_TICK = 1e-10
-_PLAIN_TIERS = frozenset({b'""', b'"auto"', b'"default"', b'"standard"'})
+_PLAIN_TIERS = frozenset({b"", b"null", b'""', b'"auto"', b'"default"', b'"standard"'})
 """As JSON: those that cost what a model costs."""
 
 
@@ -91,6 +92,15 @@ def read_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"") -> Usa
     data = bytes(raw)
     if not data or data == b"null":
         return None
+    if not tier or bytes(tier) in _PLAIN_TIERS:
+        usage = read_plain_usage(data)
+        if usage is not None:
+            return usage
+    return read_carefully(data, bytes(tier))
+
+
+def read_carefully(data: bytes, tier: bytes) -> Usage | None:
+    """As `read_usage`, of whatever a provider may say."""
     try:
         found = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -99,7 +109,7 @@ def read_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"") -> Usa
         return Usage(audio_seconds=_seconds(found.seconds), raw=data)
     if found.prompt_tokens is None and found.input_tokens is None and found.completion_tokens is None:
         return None
-    return _disjoint(found, _with_tier(data, bytes(tier)))
+    return _disjoint(found, _with_tier(data, tier))
 
 
 def _with_tier(usage: bytes, tier: bytes) -> bytes:

@@ -72,12 +72,32 @@ class _Event(msgspec.Struct):
     sequence_number: int | None = None
 
 
+class _Calls(msgspec.Struct):
+    tool_calls: msgspec.Raw = EMPTY
+    function_call: msgspec.Raw = EMPTY
+
+
+class _Outline(msgspec.Struct):
+    """A choice without what its size is reckoned from."""
+
+    delta: _Calls | None = None
+    message: _Calls | None = None
+    finish_reason: str | None = None
+
+
 class _AnyReply(msgspec.Struct):
     """A whole answer of any endpoint."""
 
     model: str | None = None
     usage: msgspec.Raw = EMPTY
     service_tier: msgspec.Raw = EMPTY
+    choices: list[_Outline] | None = None
+    output: list[_Item] | None = None
+
+
+class _Sized(msgspec.Struct):
+    """The same, where the provider says nothing of its usage."""
+
     choices: list[_Choice] | None = None
     output: list[_Item] | None = None
 
@@ -85,6 +105,7 @@ class _AnyReply(msgspec.Struct):
 _chunk = msgspec.json.Decoder(_Chunk)
 _event = msgspec.json.Decoder(_Event)
 _reply = msgspec.json.Decoder(_AnyReply)
+_sized = msgspec.json.Decoder(_Sized)
 
 
 def read_reply(body: bytes) -> Reply:
@@ -99,19 +120,31 @@ def read_reply(body: bytes) -> Reply:
         return Reply()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamProtocolError(f"the upstream's answer is not valid JSON: {error}") from error
-    size, tools = 0, False
-    for choice in found.choices or ():
-        if choice.message is not None:
-            text, calls = _sizes(choice.message)
-            size += text
-            tools = tools or calls
-        if choice.text is not EMPTY:
-            size += text_size(choice.text)
-    for item in found.output or ():
-        size += text_size(item.content)
-        tools = tools or item.type == "function_call"
     usage = read_usage(found.usage, found.service_tier)
+    tools = False
+    if found.choices is not None:
+        for choice in found.choices:
+            message = choice.message
+            if message is not None and (message.tool_calls or message.function_call):
+                tools = tools or _calls(message)
+    if found.output is not None:
+        tools = tools or any(item.type == "function_call" for item in found.output)
+    size = _whole_size(_sized.decode(body)) if usage is None else 0
     return Reply(model=found.model, usage=usage, output_bytes=size, tools_used=tools)
+
+
+def _calls(message: _Calls) -> bool:
+    return bytes(message.tool_calls) not in NOTHING or bytes(message.function_call) not in NOTHING
+
+
+def _whole_size(answer: _Sized) -> int:
+    """Bytes of text in all of an answer."""
+    size = 0
+    for choice in answer.choices or ():
+        if choice.message is not None:
+            size += _sizes(choice.message)[0]
+        size += text_size(choice.text)
+    return size + sum(text_size(item.content) for item in answer.output or ())
 
 
 class ChatRelay(Relay[_Chunk]):

@@ -36,6 +36,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     usage: Usage | None = None
     output_bytes: int = 0
+    """Of its text, where there is no `usage`: what to estimate it from."""
     tools_used: bool = False
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway.core.usage import Usage
-from ai_gateway.dialects.openai_usage import read_usage
+from ai_gateway.dialects.openai_usage import read_carefully, read_usage
+from ai_gateway.dialects.plain_usage import read_plain_usage
 
 # (what the provider says, input, cache read, cache write, output, reasoning)
 REPORTS: list[tuple[str, dict[str, object], tuple[int, int, int, int, int]]] = [
@@ -253,3 +254,90 @@ def test_never_negative_and_never_more_than_reported(
     shown = max(completion or 0, 0)
     assert usage.total_output in (shown, shown + max(reasoning or 0, 0), (total or 0) - usage.total_input)
     assert usage.reasoning <= usage.total_output
+
+
+USUAL: list[dict[str, object]] = [
+    {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+    {"prompt_tokens": 10, "total_tokens": 10},
+    {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": None},
+    {
+        "prompt_tokens": 100,
+        "completion_tokens": 50,
+        "total_tokens": 150,
+        "prompt_tokens_details": {"cached_tokens": 80, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 30,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    },
+    {
+        "input_tokens": 100,
+        "input_tokens_details": {"cached_tokens": 80},
+        "output_tokens": 50,
+        "output_tokens_details": {"reasoning_tokens": 30},
+        "total_tokens": 150,
+    },
+]
+
+
+@pytest.mark.parametrize("report", USUAL)
+def test_what_most_answers_say_takes_no_second_look(report: dict[str, object]) -> None:
+    data = json.dumps(report).encode()
+    assert read_plain_usage(data) is not None
+    assert read_usage(data) == read_carefully(data, b"")
+
+
+FIGURES: st.SearchStrategy[object] = st.sampled_from([0, 1, 2, 3, 5, 7, 100]) | st.sampled_from(
+    [None, -1, 0.0, 2.5, 3.0, 2**53, 2**53 + 1, 2**70, True, "5", [], {}]
+)
+DETAILS = st.dictionaries(
+    st.sampled_from(
+        [
+            "cached_tokens",
+            "cache_read_input_tokens",
+            "cache_write_tokens",
+            "reasoning_tokens",
+            "audio_tokens",
+            "image_tokens",
+            "other",
+        ]
+    ),
+    FIGURES,
+    max_size=3,
+)
+USUAL_NAMES = ("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens")
+ODD_NAMES = (
+    "prompt_cache_hit_tokens",
+    "num_cached_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "citation_tokens",
+    "num_search_queries",
+    "prompt_audio_seconds",
+    "seconds",
+    "is_byok",
+    "cost_in_usd_ticks",
+    "cost",
+)
+REPORTED = st.builds(
+    lambda *parts: {name: value for part in parts for name, value in part.items()},
+    st.dictionaries(st.sampled_from(USUAL_NAMES), st.integers(0, 20), min_size=1),
+    st.dictionaries(st.sampled_from(USUAL_NAMES), FIGURES, max_size=1),
+    st.dictionaries(
+        st.sampled_from([f"{name}_details" for name in (*USUAL_NAMES, "cost")]), DETAILS | FIGURES, max_size=2
+    ),
+    st.dictionaries(st.sampled_from(ODD_NAMES), FIGURES, max_size=1),
+    st.dictionaries(
+        st.sampled_from(["type", "service_tier", "cost", "x"]),
+        st.sampled_from(["duration", "default", "flex", None, {"total_cost": 1}, {"cost": 1}]),
+        max_size=1,
+    ),
+)
+
+
+@given(report=REPORTED, tier=st.sampled_from([b"", b"null", b'"default"', b'"flex"', b"7"]))
+def test_the_quick_reader_and_the_careful_one_agree(report: dict[str, object], tier: bytes) -> None:
+    data = json.dumps(report).encode()
+    assert read_usage(data, tier) == read_carefully(data, tier)

@@ -269,3 +269,32 @@ def test_every_family_reports_usage_in_its_own_way(family: Family, tail: bytes) 
     usage = usage_in_tail(family, tail)
     assert usage is not None
     assert usage.total_input == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "size", "tools"),
+    [
+        ({"choices": [{"message": {"content": "hello", "tool_calls": [], "refusal": None}}]}, 5, False),
+        ({"choices": [{"message": {"content": "hello", "function_call": None}}]}, 5, False),
+        (
+            {"choices": [{"message": {"content": None, "tool_calls": [{"id": "1"}]}}]},
+            len('[{"id": "1"}]'),
+            True,
+        ),
+        ({"choices": [{"message": {}}, {"message": {"function_call": {"a": 1}}}]}, len('{"a": 1}'), True),
+        ({"choices": [{"text": "ab"}, {"text": "c"}]}, 3, False),
+        ({"output": [{"type": "message", "content": "ab"}, {"type": "function_call"}]}, 2, True),
+        ({"data": []}, 0, False),
+        ({"choices": [{"message": {"content": "hello", "tool_calls": [1]}, "finish_reason": 5}]}, 0, False),
+    ],
+)
+@pytest.mark.parametrize("usage", [None, USAGE])
+def test_what_a_whole_answer_says_of_itself(
+    answer: dict[str, object], size: int, tools: bool, usage: dict[str, int] | None
+) -> None:
+    reply = read_reply(CHAT, json.dumps({"model": "m", **answer, "usage": usage}).encode())
+    assert reply.tools_used is tools
+    if reply.usage is None:
+        assert reply.output_bytes == size
+    else:
+        assert (reply.model, reply.usage.total_input, reply.usage.total_output) == ("m", 3, 2)
