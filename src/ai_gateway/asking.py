@@ -50,7 +50,7 @@ class Costs(Protocol):
     """What providers charge."""
 
     def cost(
-        self, upstream: Upstream, model: str, reported: str | None, usage: Usage, at_s: float
+        self, upstream: Upstream, model: str, at_s: float, usage: Usage, reported: str | None
     ) -> float | None:
         """USD; `reported` is the provider's own name for the model. None where no price is known."""
         ...
@@ -237,7 +237,7 @@ class Asker:
     def _price(self, call: Call, target: Target) -> Price:
         if call.endpoint.job is _COUNT:
             return _free
-        return partial(_cost, self._costs, target, call.started_ms / 1000)
+        return partial(self._costs.cost, target.upstream, target.model or "", call.started_ms / 1000)
 
 
 def _prepare(order: Order, target: Target, exchange: Exchange) -> _Prepared | None:
@@ -298,10 +298,6 @@ def _bound(order: Order, watcher: StreamRelay) -> None:
         return (reservation.allowance - before) * BYTES_PER_TOKEN
 
     watcher.bound(grow, input_tokens=order.input_tokens)
-
-
-def _cost(costs: Costs, target: Target, at_s: float, usage: Usage, reported: str | None) -> float | None:
-    return costs.cost(target.upstream, target.model or "", reported, usage, at_s)
 
 
 def _free(_: Usage, __: str | None) -> float | None:

@@ -116,7 +116,7 @@ def check(usage: Usage, name: DialectName, report: Json) -> None:
 
 def cost(cassette: Cassette, reported: str | None, usage: Usage) -> float | None:
     asked = cassette.request_body.get("model") if isinstance(cassette.request_body, dict) else None
-    return PRICES.cost(upstream_of(cassette), asked or "", reported, usage, NOW)
+    return PRICES.cost(upstream_of(cassette), asked or "", NOW, usage, reported)
 
 
 @pytest.mark.parametrize("cassette", cassette_params(is_answer))
@@ -257,12 +257,12 @@ def test_a_service_tier_beside_the_usage_decides_the_price(name: DialectName, an
         watcher.usage,
         collect(decode(name, row, stream.encode(), stream=True)).usage,
     ]
-    plain = PRICES.cost(Upstream.of("openai"), "gpt-5.2", None, Usage(input=1000, output=10), NOW)
+    plain = PRICES.cost(Upstream.of("openai"), "gpt-5.2", NOW, Usage(input=1000, output=10), None)
     assert plain is not None
     for usage in found:
         assert usage is not None
         assert usage.tier == "flex"
         assert usage.raw is not None
         assert read_usage(usage.raw) == usage
-        price = PRICES.cost(Upstream.of("openai"), "gpt-5.2", None, usage, NOW)
+        price = PRICES.cost(Upstream.of("openai"), "gpt-5.2", NOW, usage, None)
         assert price == pytest.approx(plain / 2)

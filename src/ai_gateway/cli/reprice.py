@@ -84,7 +84,7 @@ class Repricer:
         reported: str | None,
         used: RequestRecord | Attempt,
     ) -> float | None:
-        return self._prices.cost(upstream, model, reported, _usage(used, upstream), row.started_at / 1000)
+        return self._prices.cost(upstream, model, row.started_at / 1000, _usage(used, upstream), reported)
 
     def _upstream(
         self, client_id: str, settings: ClientSettings, provider: str, backend: str

@@ -48,61 +48,46 @@ class Charge(Protocol):
         ...
 
 
-class Entry:
+def _unknown(_: Usage, __: str | None) -> float | None:
+    return None
+
+
+class Entry(msgspec.Struct, eq=False):
     """One row, settled exactly once: later calls change nothing.
 
     `settle` is synchronous on purpose. It runs in `finally` blocks, where a hang-up has cancelled the
     task: an await there would be cancelled too, and the row lost.
     """
 
-    __slots__ = (
-        "_attempt",
-        "_attempts",
-        "_cost_usd",
-        "_priced",
-        "_sink",
-        "_unpriced",
-        "bodies",
-        "charge",
-        "estimate",
-        "meter",
-        "price",
-        "record",
-        "settled",
-        "standing",
-        "started_s",
-    )
-
-    def __init__(
-        self, record: RequestRecord, *, started_s: float, sink: Callable[[RequestRecord], None]
-    ) -> None:
-        self.record = record
-        self.started_s = started_s
-        self.settled = False
-        self.meter: Meter | None = None
-        self.estimate: Callable[[int], Usage] | None = None
-        """Of output bytes: what to say of the present attempt if its provider reports no usage; None where it
-        was not asked to generate anything."""
-        self.price: Price | None = None
-        """Of the present attempt."""
-        self.charge: Charge | None = None
-        self.standing: Callable[[], list[tuple[bytes, bytes]]] | None = None
-        """How the client stands with its limits, once it is known: headers of an answer."""
-        self.bodies: bytearray | None = None
-        """The answer's bytes, where this client's bodies are logged."""
-        self._attempt: Attempt | None = None
-        self._attempts: list[Attempt] = []
-        self._cost_usd = 0.0
-        self._priced = self._unpriced = False
-        """Whether any part of it has a price, or has used tokens without one."""
-        self._sink = sink
+    record: RequestRecord
+    started_s: float
+    sink: Callable[[RequestRecord], None]
+    settled: bool = False
+    meter: Meter | None = None
+    estimate: Callable[[int], Usage] | None = None
+    """Of output bytes: what to say of the present attempt if its provider reports no usage; None where it
+    was not asked to generate anything."""
+    price: Price = _unknown
+    """Of the present attempt."""
+    charge: Charge | None = None
+    standing: Callable[[], list[tuple[bytes, bytes]]] | None = None
+    """How the client stands with its limits, once it is known: headers of an answer."""
+    bodies: bytearray | None = None
+    """The answer's bytes, where this client's bodies are logged."""
+    _attempt: Attempt | None = None
+    """The one that runs."""
+    _attempts: list[Attempt] | None = None
+    """Those before it."""
+    _spent_usd: float = 0.0
+    _unpriced: bool = False
+    """Whether any part of it has used tokens without a price."""
 
     def begin_attempt(
         self, attempt: Attempt, *, price: Price, estimate: Callable[[int], Usage] | None
     ) -> None:
         """A provider is asked. `attempt.started_ms` is set already."""
         self._attempt = attempt
-        self.meter, self.price, self.estimate = None, price, estimate
+        self.price, self.estimate = price, estimate
         record = self.record
         record.attempts += 1
         record.provider, record.model_served = attempt.provider, attempt.model or None
@@ -110,11 +95,11 @@ class Entry:
 
     def end_attempt(self, error: GatewayError, now_s: float) -> None:
         """It came to nothing; what it used counts all the same."""
-        self._close_attempt(now_s, error.code or error.kind)
+        self._list_attempt(now_s, error.code or error.kind)
 
     def end_round(self, now_s: float) -> None:
         """It served, and the provider is asked again: with what the model's tools have brought."""
-        self._close_attempt(now_s, None)
+        self._list_attempt(now_s, None)
 
     def fail(self, error: GatewayError) -> None:
         """The caller got this error, or would have."""
@@ -143,67 +128,94 @@ class Entry:
         self.settled = True
         record = self.record
         record.latency_ms = milliseconds(now_s - self.started_s)
-        if self._attempt is not None:
-            self._close_attempt(now_s, record.error)
-        if len(self._attempts) > 1:
-            record.attempt_log = msgspec.json.encode(self._attempts).decode()
+        if self._attempts is not None:
+            self._end_list(now_s)
+        elif self._attempt is not None:
+            self._count()
         if self.bodies is not None:
             record.response = self.bodies.decode("utf-8", "replace")
-        if self.charge is not None:
+        charge = self.charge
+        if charge is not None:
             if record.attempts or record.status < 400:
-                self.charge.settle(
+                charge.settle(
                     input_tokens=record.input_tokens,
                     output_tokens=record.output_tokens,
-                    usd=self._cost_usd,
+                    usd=self._spent_usd,
                 )
             else:
-                self.charge.cancel()
+                charge.cancel()
                 record.admitted = False
-        self._sink(record)
+        self.sink(record)
 
-    def _close_attempt(self, now_s: float, error: str | None) -> None:
-        attempt, meter = self._attempt, self.meter
+    def _list_attempt(self, now_s: float, error: str | None) -> None:
+        """End an attempt that is not its row's only one: that is told by the row itself."""
+        attempt = self._attempt
         assert attempt is not None
-        self._attempt = self.meter = None
-        usage, reported = None, None
-        if meter is not None:
-            usage, reported = meter.usage, meter.model
-            self.record.model_reported = reported
-            self.record.tools_used = self.record.tools_used or meter.tools_used
-        if usage is None and self.estimate is not None:
-            usage = self.estimate(meter.output_bytes if meter else 0)
+        used = self._count()
+        if used is not None:
+            _write_usage(attempt, *used)
         attempt.error = error
         attempt.latency_ms = milliseconds(now_s - self.started_s - attempt.started_ms / 1e3)
-        if usage is not None:
-            _write_usage(attempt, usage)
-            if self.price is not None:
-                attempt.cost_usd = self.price(usage, reported)
-            self._add(attempt)
-        self._attempts.append(attempt)
+        self._attempts = [*(self._attempts or ()), attempt]
 
-    def _add(self, attempt: Attempt) -> None:
+    def _end_list(self, now_s: float) -> None:
+        if self._attempt is not None:
+            self._list_attempt(now_s, self.record.error)
+        if self._attempts is not None and len(self._attempts) > 1:
+            self.record.attempt_log = msgspec.json.encode(self._attempts).decode()
+
+    def _count(self) -> tuple[Usage, float | None] | None:
+        """End the attempt that runs, and add what it used to the row's sums. Returns that, and its cost."""
+        record, meter = self.record, self.meter
+        self._attempt = self.meter = None
+        usage = reported = None
+        if meter is not None:
+            usage = meter.usage
+            record.model_reported = reported = meter.model
+            if meter.tools_used:
+                record.tools_used = True
+        if usage is None:
+            if self.estimate is None:
+                return None
+            usage = self.estimate(0 if meter is None else meter.output_bytes)
+        cost_usd = self.price(usage, reported)
+        self._add(usage, cost_usd)
+        return usage, cost_usd
+
+    def _add(self, usage: Usage, cost_usd: float | None) -> None:
         """To the row's sums. Its cost is unknown as soon as a part of it is."""
         record = self.record
-        if attempt.cost_usd is not None:
-            self._cost_usd += attempt.cost_usd
-            self._priced = True
-        elif attempt.input_tokens or attempt.output_tokens:
-            self._unpriced = True
-        record.cost_usd = self._cost_usd if self._priced and not self._unpriced else None
-        record.input_tokens += attempt.input_tokens
-        record.cached_tokens += attempt.cached_tokens
-        record.cache_write_tokens += attempt.cache_write_tokens
-        record.output_tokens += attempt.output_tokens
-        record.reasoning_tokens += attempt.reasoning_tokens
-        record.usage_estimated = record.usage_estimated or attempt.usage_estimated
-        record.usage_raw = attempt.usage_raw
+        taken = usage.input + usage.cache_read + usage.cache_write
+        given = usage.output + usage.reasoning
+        record.input_tokens += taken
+        record.output_tokens += given
+        if usage.cache_read:
+            record.cached_tokens += usage.cache_read
+        if usage.cache_write:
+            record.cache_write_tokens += usage.cache_write
+        if usage.reasoning:
+            record.reasoning_tokens += usage.reasoning
+        if usage.estimated:
+            record.usage_estimated = True
+        record.usage_raw = _text(usage.raw)
+        if cost_usd is not None:
+            self._spent_usd += cost_usd
+            if not self._unpriced:
+                record.cost_usd = self._spent_usd
+        elif taken or given:
+            self._unpriced, record.cost_usd = True, None
 
 
-def _write_usage(attempt: Attempt, usage: Usage) -> None:
+def _write_usage(attempt: Attempt, usage: Usage, cost_usd: float | None) -> None:
     attempt.input_tokens = usage.total_input
     attempt.cached_tokens = usage.cache_read
     attempt.cache_write_tokens = usage.cache_write
     attempt.output_tokens = usage.total_output
     attempt.reasoning_tokens = usage.reasoning
     attempt.usage_estimated = usage.estimated
-    attempt.usage_raw = usage.raw.decode("utf-8", "replace") if usage.raw else None
+    attempt.usage_raw = _text(usage.raw)
+    attempt.cost_usd = cost_usd
+
+
+def _text(raw: bytes | None) -> str | None:
+    return raw.decode("utf-8", "replace") if raw else None

@@ -67,11 +67,12 @@ class Prices:
         For reservations: what a request really costs may depend on what its answer says (`cost`).
         """
         price = self._override(model, at_s) if self._overrides else None
-        price = price or self._listed(upstream, model, at_s)
+        if price is None:
+            price = self._listed(upstream, model, at_s)
         return price if price is not None and price.by_token else None
 
     def cost(
-        self, upstream: Upstream, model: str, reported: str | None, usage: Usage, at_s: float
+        self, upstream: Upstream, model: str, at_s: float, usage: Usage, reported: str | None
     ) -> float | None:
         """USD for a request; None where no price is known.
 
@@ -83,24 +84,20 @@ class Prices:
         if price is None:
             if usage.reported_usd is not None:
                 return usage.reported_usd
-            price = self._chargeable(upstream, reported, usage, at_s) if reported else None
-            price = price or self._chargeable(upstream, model, usage, at_s)
-        if price is None:
-            return None
+            for name in (reported, model) if reported and reported != model else (model,):
+                price = self._listed(upstream, name, at_s)
+                # One by the hour says nothing of mere tokens.
+                if price is not None and (price.by_token or (usage.audio_seconds and price.by_length)):
+                    break
+            else:
+                return None
         total = price.cost(usage)
         for name, other in usage.others:
-            further = self.cost(upstream, name, None, other, at_s)
+            further = self.cost(upstream, name, at_s, other, None)
             if further is None:
                 return None
             total += further
         return total
-
-    def _chargeable(self, upstream: Upstream, model: str, usage: Usage, at_s: float) -> Price | None:
-        """A listed price that says something of this usage: one by the hour does not of mere tokens."""
-        price = self._listed(upstream, model, at_s)
-        if price is None or price.by_token or (usage.audio_seconds and price.by_length):
-            return price
-        return None
 
     def _override(self, model: str, at_s: float) -> Price | None:
         try:

@@ -61,7 +61,7 @@ def test_a_model_is_priced_as(provider: str, address: str, model: str, name: str
     assert price is not None
     assert price.name == name
     assert 0 < price.input_usd < price.output_usd
-    cost = Prices().cost(upstream(provider, address), model, None, USED, NOW)
+    cost = Prices().cost(upstream(provider, address), model, NOW, USED, None)
     assert cost is not None
     assert cost >= 1_000_000 * (price.input_usd + price.output_usd) * 0.999
 
@@ -84,11 +84,11 @@ UNPRICED = [
 @pytest.mark.parametrize(("provider", "address", "model"), UNPRICED)
 def test_an_unknown_price_is_none(provider: str, address: str, model: str) -> None:
     assert Prices().find(upstream(provider, address), model, NOW) is None
-    assert Prices().cost(upstream(provider, address), model, model, USED, NOW) is None
+    assert Prices().cost(upstream(provider, address), model, NOW, USED, model) is None
 
 
 def test_a_sound_is_charged_by_its_length_where_it_is_told() -> None:
-    cost = Prices().cost(OPENAI, "whisper-1", None, Usage(audio_seconds=100.0), NOW)
+    cost = Prices().cost(OPENAI, "whisper-1", NOW, Usage(audio_seconds=100.0), None)
     assert cost == pytest.approx(0.01)
 
 
@@ -98,16 +98,16 @@ def test_the_order_of_what_counts() -> None:
     reported = {"input": 2, "output": 0}
     used = Usage(input=1_000_000, reported_usd=0.5)
     both = overriding({"mine": asked, "gpt-4o": reported})
-    assert both.cost(OPENAI, "mine", "gpt-4o", used, NOW) == pytest.approx(1)
-    assert both.cost(OPENAI, "other", "gpt-4o", used, NOW) == pytest.approx(2)
-    assert both.cost(OPENAI, "other", "another", used, NOW) == 0.5
-    assert Prices().cost(OPENAI, "gpt-4o", "gpt-4o-mini", Usage(input=1_000_000), NOW) == pytest.approx(0.15)
-    assert Prices().cost(OPENAI, "gpt-4o", "unheard-of", Usage(input=1_000_000), NOW) == pytest.approx(2.5)
+    assert both.cost(OPENAI, "mine", NOW, used, "gpt-4o") == pytest.approx(1)
+    assert both.cost(OPENAI, "other", NOW, used, "gpt-4o") == pytest.approx(2)
+    assert both.cost(OPENAI, "other", NOW, used, "another") == 0.5
+    assert Prices().cost(OPENAI, "gpt-4o", NOW, Usage(input=1_000_000), "gpt-4o-mini") == pytest.approx(0.15)
+    assert Prices().cost(OPENAI, "gpt-4o", NOW, Usage(input=1_000_000), "unheard-of") == pytest.approx(2.5)
 
 
 def test_a_provider_that_says_0_charges_nothing() -> None:
     assert (
-        Prices().cost(upstream("openrouter"), "free/model", None, Usage(input=9, reported_usd=0.0), NOW) == 0
+        Prices().cost(upstream("openrouter"), "free/model", NOW, Usage(input=9, reported_usd=0.0), None) == 0
     )
 
 
@@ -123,7 +123,7 @@ def test_exact_names_come_before_patterns_and_longer_patterns_before_short_ones(
     )
     local = upstream("vllm")
     found = {
-        name: prices.cost(local, name, None, Usage(input=1_000_000), NOW)
+        name: prices.cost(local, name, NOW, Usage(input=1_000_000), None)
         for name in ("qwen3-coder", "qwen3-coder-30b", "qwen3", "llama", "Qwen3")
     }
     assert found == {"qwen3-coder": 4, "qwen3-coder-30b": 3, "qwen3": 2, "llama": 1, "Qwen3": 1}
@@ -145,7 +145,7 @@ def test_the_latest_price_in_effect_counts() -> None:
 
     def cost(model: str, when: str) -> float | None:
         moment = datetime.fromisoformat(when).timestamp()
-        return prices.cost(OPENAI, model, None, Usage(input=1_000_000), moment)
+        return prices.cost(OPENAI, model, moment, Usage(input=1_000_000), None)
 
     assert cost("m", "2026-04-30T23:59:59Z") is None
     assert cost("m", "2026-05-01T00:00:00Z") == 2
@@ -157,10 +157,10 @@ def test_the_latest_price_in_effect_counts() -> None:
 
 def test_what_an_own_price_leaves_out_costs_what_its_class_does() -> None:
     usage = Usage(input=1, cache_read=10, cache_write=100, cache_write_1h=100, output=1000, reasoning=10_000)
-    plain = overriding({"m": {"input": 1, "output": 2}}).cost(OPENAI, "m", None, usage, NOW)
+    plain = overriding({"m": {"input": 1, "output": 2}}).cost(OPENAI, "m", NOW, usage, None)
     assert plain == pytest.approx((111 + 2 * 11_000) / 1e6)
     full = {"input": 1, "output": 2, "cache_read": 3, "cache_write": 4, "cache_write_1h": 5, "reasoning": 6}
-    own = overriding({"m": {**full, "request": 0.5}}).cost(OPENAI, "m", None, usage, NOW)
+    own = overriding({"m": {**full, "request": 0.5}}).cost(OPENAI, "m", NOW, usage, None)
     assert own == pytest.approx(0.5 + (1 + 30 + 500 + 2000 + 60_000) / 1e6)
 
 
@@ -168,19 +168,19 @@ def test_work_of_another_model_costs_what_that_one_does() -> None:
     anthropic = upstream("anthropic")
     usage = Usage(input=100, output=10, others=(("claude-opus-4-8", Usage(input=2518, output=22)),))
     prices = Prices()
-    alone = prices.cost(anthropic, "claude-sonnet-4-5", None, Usage(input=100, output=10), NOW)
-    advisor = prices.cost(anthropic, "claude-opus-4-8", None, Usage(input=2518, output=22), NOW)
+    alone = prices.cost(anthropic, "claude-sonnet-4-5", NOW, Usage(input=100, output=10), None)
+    advisor = prices.cost(anthropic, "claude-opus-4-8", NOW, Usage(input=2518, output=22), None)
     assert alone is not None
     assert advisor is not None
-    assert prices.cost(anthropic, "claude-sonnet-4-5", None, usage, NOW) == pytest.approx(alone + advisor)
+    assert prices.cost(anthropic, "claude-sonnet-4-5", NOW, usage, None) == pytest.approx(alone + advisor)
     unheard = Usage(input=1, others=(("somebody", Usage(input=1)),))
-    assert prices.cost(anthropic, "claude-sonnet-4-5", None, unheard, NOW) is None
+    assert prices.cost(anthropic, "claude-sonnet-4-5", NOW, unheard, None) is None
 
 
 def test_deepseek_is_cheaper_by_night() -> None:
     prices, deepseek = Prices(), upstream("deepseek")
     costs = {
-        hour: prices.cost(deepseek, "deepseek-v4-pro", None, USED, NOW - 12 * 3600 + hour * 3600)
+        hour: prices.cost(deepseek, "deepseek-v4-pro", NOW - 12 * 3600 + hour * 3600, USED, None)
         for hour in range(24)
     }
     assert len(set(costs.values())) == 2
