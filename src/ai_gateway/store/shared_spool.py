@@ -20,7 +20,7 @@ from filelock import Timeout
 
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.store.segments import Batch, Folder, Position, is_folder_name
-from ai_gateway.store.spool import Spool, lock_of
+from ai_gateway.store.spool import MAX_WAITING_BYTES, Spool, lock_of
 
 __all__ = ["CollectingSpool", "SharedSpool", "Together", "new_token"]
 
@@ -63,6 +63,7 @@ class SharedSpool(Spool):
         """Raises: StoreError where the folder cannot be used."""
         self._together, self._slot = together, slot
         super().__init__(folder, max_bytes=max_bytes, fsync=fsync)
+        self._full_at = 0
 
     def append(self, record: RequestRecord) -> None:
         """As `Spool.append`."""
@@ -83,6 +84,14 @@ class SharedSpool(Spool):
         """Bytes of the rows of all processes that are not yet in the database."""
         shared = self._together
         return max(0, sum(shared.bytes_in) - sum(shared.bytes_out)) + shared.adopted[1]
+
+    @property
+    def is_full(self) -> bool:
+        """As `Spool.is_full`, of all processes."""
+        return self.backlog_bytes >= self._max_bytes or 2 * self._waiting_bytes >= MAX_WAITING_BYTES
+
+    def _move_bound(self) -> None:
+        """Others fill it, too: it is looked at each time."""
 
     def _folder_name(self) -> str:
         ending = self._together.ending(self._slot)

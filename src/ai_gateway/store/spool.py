@@ -51,7 +51,7 @@ class Spool:
         self._path = folder
         self._max_bytes = max_bytes
         self._fsync = fsync
-        self._encode = msgspec.json.Encoder().encode
+        self._lines_of = msgspec.json.Encoder().encode_lines
         self._guard = FileLock(folder / "adopt.lock", timeout=GUARD_TIMEOUT_S, mode=0o600, thread_local=False)
         # Written by the event loop's thread:
         self._file = _NO_FILE
@@ -65,6 +65,8 @@ class Spool:
         self._rows_out = self._bytes_out = 0
         self._adopted: list[Folder] = []
         self._adopted_rows = self._adopted_bytes = 0
+        self._full_at = max_bytes
+        """From here on, `_bytes_in` is too much. 0 where other processes count, too: then it is looked up."""
         self._announced = Position(1, 0)
         self._given_up: set[Path] = set()
         # Written under the lock:
@@ -99,7 +101,7 @@ class Spool:
     @property
     def is_full(self) -> bool:
         """Whether no new request should be taken: it could not be accounted for."""
-        return self.backlog_bytes >= self._max_bytes or 2 * self._waiting_bytes >= MAX_WAITING_BYTES
+        return self._bytes_in >= self._full_at or 2 * self._waiting_bytes >= MAX_WAITING_BYTES
 
     @property
     def healthy(self) -> bool:
@@ -115,13 +117,16 @@ class Spool:
         quarter more than `max_bytes`: requests in flight end in the books. Others are dropped and counted.
         """
         try:
-            line = self._encode(record) + b"\n"
+            line = self._lines_of([record])
         except UnicodeEncodeError:
-            line = self._encode(storable(record)) + b"\n"
-        if self.is_full and not self._may_overshoot(record):
-            self._drop()
-            return
-        if not (self._troubled and self._keep(line)):
+            line = self._lines_of([storable(record)])
+        if self._troubled or self._bytes_in >= self._full_at:
+            if self.is_full and not self._may_overshoot(record):
+                self._drop()
+                return
+            if not (self._troubled and self._keep(line)):
+                self._write(line)
+        else:
             self._write(line)
         self._rows_in += 1
         self._bytes_in += len(line)
@@ -278,6 +283,7 @@ class Spool:
         if batch.folder is self._own:
             self._rows_out += batch.lines
             self._bytes_out += batch.size
+            self._move_bound()
         else:
             self._count_adopted()
 
@@ -331,6 +337,10 @@ class Spool:
     def _count_adopted(self) -> None:
         self._adopted_rows = sum(folder.pending_rows for folder in self._adopted)
         self._adopted_bytes = sum(folder.pending_bytes for folder in self._adopted)
+        self._move_bound()
+
+    def _move_bound(self) -> None:
+        self._full_at = self._bytes_out + self._max_bytes - self._adopted_bytes
 
     # Beginning and end.
 
