@@ -77,7 +77,7 @@ class Entry(msgspec.Struct, eq=False):
     _attempt: Attempt | None = None
     """The one that runs."""
     _attempts: list[Attempt] | None = None
-    """Those before it."""
+    """Those that have ended, where it is not the only one."""
     _spent_usd: float = 0.0
     _unpriced: bool = False
     """Whether any part of it has used tokens without a price."""
@@ -152,6 +152,7 @@ class Entry(msgspec.Struct, eq=False):
         attempt = self._attempt
         assert attempt is not None
         used = self._count()
+        self._attempt = self.meter = None
         if used is not None:
             _write_usage(attempt, *used)
         attempt.error = error
@@ -165,9 +166,8 @@ class Entry(msgspec.Struct, eq=False):
             self.record.attempt_log = msgspec.json.encode(self._attempts).decode()
 
     def _count(self) -> tuple[Usage, float | None] | None:
-        """End the attempt that runs, and add what it used to the row's sums. Returns that, and its cost."""
+        """Add what the attempt that runs has used to the row's sums. Returns that, and its cost."""
         record, meter = self.record, self.meter
-        self._attempt = self.meter = None
         usage = reported = None
         if meter is not None:
             usage = meter.usage
