@@ -156,7 +156,7 @@ class Entry(msgspec.Struct, eq=False):
         if used is not None:
             _write_usage(attempt, *used)
         attempt.error = error
-        attempt.latency_ms = milliseconds(now_s - self.started_s - attempt.started_ms / 1e3)
+        attempt.latency_ms = milliseconds(max(0.0, now_s - self.started_s - attempt.started_ms / 1e3))
         self._attempts = [*(self._attempts or ()), attempt]
 
     def _end_list(self, now_s: float) -> None:

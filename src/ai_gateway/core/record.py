@@ -11,11 +11,11 @@ UNSTORED = frozenset({"trace"})
 
 
 def milliseconds(seconds: float) -> float:
-    """Of a duration, to the microsecond. `round` would go by way of its decimal digits."""
-    return int(seconds * 1e6 + 0.5) / 1e3
+    """Of a duration, not negative, to the microsecond. `round` would go by way of its decimal digits."""
+    return (seconds * 1e6 + 0.5) // 1.0 / 1e3
 
 
-class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One call to a provider. Tokens as in `RequestRecord`."""
 
     provider: str
@@ -41,7 +41,7 @@ class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     cost_usd: float | None = None
 
 
-class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
+class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One request. Times in milliseconds, tokens in tokens, cost in USD; sums over all attempts.
 
     `input_tokens` and `output_tokens` are totals; `cached_tokens` and `cache_write_tokens` are parts of

@@ -7,7 +7,7 @@ import msgspec
 __all__ = ["Usage"]
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Disjoint token classes: their sum is all that the provider counted.
 
     Providers disagree on what contains what; a dialect's reader takes its provider's figures apart, so that

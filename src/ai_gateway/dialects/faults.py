@@ -10,7 +10,7 @@ import msgspec
 
 from ai_gateway.errors import UpstreamError, UpstreamRejected
 
-__all__ = ["FAILED", "as_fault", "reported_instead", "told_status"]
+__all__ = ["FAILED", "as_fault", "check_reported", "told_status"]
 
 FAILED = 502
 """The provider's own failure, and whatever is unknown: another try may succeed."""
@@ -119,23 +119,24 @@ class _Worded(msgspec.Struct):
     message: str | None = None
 
 
-def reported_instead(body: bytes) -> UpstreamError | None:
-    """The failure that a whole answer of status 200 holds in the place of an answer, in any dialect."""
+def check_reported(body: bytes) -> None:
+    """Raises: UpstreamError where a whole answer of status 200 holds a failure in the place of an answer, in
+    any dialect."""
     if body.find(b'"error"') < 0:  # quicker than `in`, which asks first whether it is given a number
-        return None
+        return
     try:
         whole = msgspec.json.decode(body, type=_Whole)
-        answers = (whole.choices, whole.output, whole.content, whole.candidates, whole.data)
-        if bytes(whole.error) in _NOTHING or any(bytes(raw) not in _NOTHING for raw in answers):
-            return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        return
+    answers = (whole.choices, whole.output, whole.content, whole.candidates, whole.data)
+    if bytes(whole.error) in _NOTHING or any(bytes(raw) not in _NOTHING for raw in answers):
+        return
     raw = bytes(whole.error)
     try:
         message = msgspec.json.decode(raw, type=_Worded).message
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         message = raw[:_MAX_MESSAGE].decode("utf-8", "replace")
-    return as_fault(raw, (message or "the upstream reported a failure")[:_MAX_MESSAGE])
+    raise as_fault(raw, (message or "the upstream reported a failure")[:_MAX_MESSAGE])
 
 
 def _status(figure: object) -> int:

@@ -21,7 +21,7 @@ _Any = float | None
 """A figure that neither reader looks at, where it stands."""
 
 
-class _Input(msgspec.Struct):
+class _Input(msgspec.Struct, gc=False):
     cached_tokens: _Tokens | None = None
     cache_read_input_tokens: _Zero = None
     cache_write_tokens: _Zero = None
@@ -30,7 +30,7 @@ class _Input(msgspec.Struct):
     image_tokens: _Zero = None
 
 
-class _Output(msgspec.Struct):
+class _Output(msgspec.Struct, gc=False):
     cached_tokens: _Any = None
     cache_read_input_tokens: _Any = None
     cache_write_tokens: _Any = None
@@ -39,7 +39,7 @@ class _Output(msgspec.Struct):
     image_tokens: _Zero = None
 
 
-class _Usage(msgspec.Struct):
+class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: _Tokens | None = None
     completion_tokens: _Tokens | None = None
     total_tokens: _Tokens | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects import anthropic, gemini, relay_anthropic, relay_gemini, relay_openai
 from ai_gateway.dialects.endpoints import Endpoint, Family
+from ai_gateway.dialects.faults import check_reported
 from ai_gateway.dialects.openai_usage import read_usage
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
 
@@ -14,7 +15,7 @@ __all__ = ["read_reply", "stream_relay", "usage_in_tail"]
 
 
 # Once: members of an enumeration are looked up slowly.
-_ANTHROPIC, _GEMINI = Family.ANTHROPIC, Family.GEMINI
+_OPENAI, _ANTHROPIC, _GEMINI = Family.OPENAI, Family.ANTHROPIC, Family.GEMINI
 
 
 def stream_relay(
@@ -48,12 +49,15 @@ def read_reply(endpoint: Endpoint, body: bytes) -> Reply:
 
     Raises:
         UpstreamProtocolError: it is not JSON.
+        UpstreamError: it reports a failure in the place of an answer.
     """
+    if endpoint.family is _OPENAI:
+        return relay_openai.read_reply(body, known=endpoint.known)
+    if endpoint.known:
+        check_reported(body)
     if endpoint.family is _ANTHROPIC:
         return relay_anthropic.read_reply(body)
-    if endpoint.family is _GEMINI:
-        return relay_gemini.read_reply(body)
-    return relay_openai.read_reply(body)
+    return relay_gemini.read_reply(body)
 
 
 _USAGES: dict[Family, tuple[bytes, Callable[[bytes], Usage | None]]] = {

@@ -6,7 +6,6 @@ from ai_gateway.core.chat import ChatRequest
 from ai_gateway.dialects.endpoints import COMPLETIONS, Endpoint, Family
 from ai_gateway.dialects.estimates import members_estimate
 from ai_gateway.dialects.exchange import Exchange, Settings
-from ai_gateway.dialects.faults import reported_instead
 from ai_gateway.dialects.interface import Asked, Rendered
 from ai_gateway.dialects.openai_errors import parse_error
 from ai_gateway.dialects.registry import DIALECTS
@@ -76,9 +75,6 @@ class RelayExchange:
         )
 
     def whole(self, body: bytes) -> tuple[bytes, Reply]:
-        fault = reported_instead(body) if self.endpoint.known else None
-        if fault is not None:
-            raise fault
         try:
             return body, read_reply(self.endpoint, body)
         except UpstreamProtocolError:

@@ -11,6 +11,7 @@ import msgspec
 from ai_gateway.dialects.bounding import Closer
 from ai_gateway.dialects.cut_chat import ChatCloser
 from ai_gateway.dialects.cut_responses import ResponseCloser
+from ai_gateway.dialects.faults import check_reported
 from ai_gateway.dialects.first_content import chat_answers, event_answers
 from ai_gateway.dialects.openai_errors import render_error_event
 from ai_gateway.dialects.openai_usage import read_usage
@@ -22,7 +23,7 @@ __all__ = ["ChatRelay", "EventRelay", "read_reply"]
 _DONE = b"data: [DONE]\n\n"
 
 
-class _Message(msgspec.Struct):
+class _Message(msgspec.Struct, gc=False):
     content: msgspec.Raw = EMPTY
     reasoning_content: msgspec.Raw = EMPTY
     reasoning: msgspec.Raw = EMPTY
@@ -31,7 +32,7 @@ class _Message(msgspec.Struct):
     function_call: msgspec.Raw = EMPTY
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     delta: _Message | None = None
     message: _Message | None = None
     text: msgspec.Raw = EMPTY
@@ -39,7 +40,7 @@ class _Choice(msgspec.Struct):
     error: msgspec.Raw = EMPTY
 
 
-class _Chunk(msgspec.Struct):
+class _Chunk(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: msgspec.Raw = EMPTY
     service_tier: msgspec.Raw = EMPTY
@@ -47,7 +48,7 @@ class _Chunk(msgspec.Struct):
     model: str | None = None
 
 
-class _Item(msgspec.Struct):
+class _Item(msgspec.Struct, gc=False):
     type: str | None = None
     content: msgspec.Raw = EMPTY
 
@@ -72,12 +73,12 @@ class _Event(msgspec.Struct):
     sequence_number: int | None = None
 
 
-class _Calls(msgspec.Struct):
+class _Calls(msgspec.Struct, gc=False):
     tool_calls: msgspec.Raw = EMPTY
     function_call: msgspec.Raw = EMPTY
 
 
-class _Outline(msgspec.Struct):
+class _Outline(msgspec.Struct, gc=False):
     """A choice without what its size is reckoned from."""
 
     delta: _Calls | None = None
@@ -85,7 +86,7 @@ class _Outline(msgspec.Struct):
     finish_reason: str | None = None
 
 
-class _AnyReply(msgspec.Struct):
+class _AnyReply(msgspec.Struct, gc=False):
     """A whole answer of any endpoint."""
 
     model: str | None = None
@@ -93,6 +94,7 @@ class _AnyReply(msgspec.Struct):
     service_tier: msgspec.Raw = EMPTY
     choices: list[_Outline] | None = None
     output: list[_Item] | None = None
+    error: msgspec.Raw = EMPTY
 
 
 class _Sized(msgspec.Struct):
@@ -108,18 +110,25 @@ _reply = msgspec.json.Decoder(_AnyReply)
 _sized = msgspec.json.Decoder(_Sized)
 
 
-def read_reply(body: bytes) -> Reply:
+def read_reply(body: bytes, *, known: bool = True) -> Reply:
     """Read a non-streamed answer; unknown or oddly typed members are nobody's business here.
+
+    `known`: the endpoint owes an answer, in whose place a failure may stand.
 
     Raises:
         UpstreamProtocolError: it is not JSON.
+        UpstreamError: it reports a failure.
     """
     try:
         found = _reply.decode(body)
     except msgspec.ValidationError:
+        if known:
+            check_reported(body)
         return Reply()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamProtocolError(f"the upstream's answer is not valid JSON: {error}") from error
+    if found.error and known:
+        check_reported(body)
     usage = read_usage(found.usage, found.service_tier)
     tools = False
     if found.choices is not None:
