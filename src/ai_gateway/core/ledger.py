@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from ai_gateway.core.record import Attempt, RequestRecord, milliseconds
+from ai_gateway.core.structs import quick_to_set
 from ai_gateway.core.usage import Usage
 from ai_gateway.errors import GatewayError
 
@@ -52,6 +53,7 @@ def _unknown(_: Usage, __: str | None) -> float | None:
     return None
 
 
+@quick_to_set
 class Entry(msgspec.Struct, eq=False):
     """One row, settled exactly once: later calls change nothing.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from ai_gateway.core.structs import quick_to_set
+
 __all__ = ["UNSTORED", "Attempt", "RequestRecord", "attempts_of", "milliseconds"]
 
 UNSTORED = frozenset({"trace"})
@@ -15,6 +17,7 @@ def milliseconds(seconds: float) -> float:
     return (seconds * 1e6 + 0.5) // 1.0 / 1e3
 
 
+@quick_to_set
 class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One call to a provider. Tokens as in `RequestRecord`."""
 
@@ -41,6 +44,7 @@ class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     cost_usd: float | None = None
 
 
+@quick_to_set
 class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One request. Times in milliseconds, tokens in tokens, cost in USD; sums over all attempts.
 
