@@ -26,7 +26,7 @@ from ai_gateway.dialects.opening import open_exchange
 from ai_gateway.dialects.relay_stream import StreamRelay
 from ai_gateway.dialects.translation import Moment
 from ai_gateway.errors import BadRequest, NotFound, UpstreamError
-from ai_gateway.policy.attempts import BUSY, Attempts
+from ai_gateway.policy.attempts import BUSY, Attempts, begin
 from ai_gateway.policy.interface import Reserved
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
@@ -121,7 +121,7 @@ class Asker:
 
         Raises: UpstreamError, BadRequest, NotFound.
         """
-        attempts = Attempts(
+        attempts = begin(
             order.targets,
             self._upkeep,
             now_s=time.monotonic(),

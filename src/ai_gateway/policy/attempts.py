@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
+from ai_gateway.core.structs import quick_to_set
 from ai_gateway.errors import UpstreamError
 from ai_gateway.policy.targets import Target
 from ai_gateway.policy.upkeep import Upkeep
 
-__all__ = ["BUSY", "Attempts", "backoff_s"]
+__all__ = ["BUSY", "Attempts", "backoff_s", "begin"]
 
 BUSY = 429
 _SPENT = frozenset({402, BUSY})
@@ -27,56 +30,35 @@ def backoff_s(retry: int, jitter: float) -> float:
     return full * (0.5 + jitter / 2)
 
 
-class Attempts:
-    """The tries of one request. Times are of a clock that never goes back.
+@quick_to_set
+class Attempts(msgspec.Struct, eq=False):
+    """The tries of one request, as `begin` begins them. Times are of a clock that never goes back.
 
-    `target` is where it goes now; `failed` moves on. All tries together, with the pauses between them, take
-    no longer than `patience_s` to the first content.
+    `target` is where it goes now; `failed` moves on.
     """
 
-    __slots__ = (
-        "_deadline_s",
-        "_max_retries",
-        "_open",
-        "_passed",
-        "_probe",
-        "_rest",
-        "_retries",
-        "_safe",
-        "_upkeep",
-        "target",
-    )
+    target: Target
+    _targets: Sequence[Target]
+    _upkeep: Upkeep
+    _deadline_s: float
+    _max_retries: int
+    _safe: bool
+    _turn: int = 1
+    """The place of the target whose turn is next."""
+    _retries: int = 0
+    _open: bool = True
+    _probe: bool = False
+    _passed: Target | None = None
 
-    def __init__(
-        self,
-        targets: Sequence[Target],
-        upkeep: Upkeep,
-        *,
-        now_s: float,
-        patience_s: float,
-        max_retries: int,
-        safe: bool = True,
-    ) -> None:
-        """`targets` are in the order of preference, at least one. `safe`: a request that perhaps was carried
-        out may be sent again."""
-        self._upkeep = upkeep
-        self._deadline_s = now_s + patience_s
-        self._max_retries = max_retries
-        self._safe = safe
-        self._retries = 0
-        self._open, self._probe = True, False
-        self._passed: Target | None = None
-        self.target, *self._rest = targets
-        if upkeep.has_circuits:
-            self._choose(targets, now_s)
-
-    def _choose(self, targets: Sequence[Target], now_s: float) -> None:
+    def choose(self, now_s: float) -> None:
         """The first that is not left alone. Where all are, the first is asked all the same: but only once."""
+        targets = self._targets
         while not self._upkeep.admits(self.target, now_s):
-            if not self._rest:
+            if self._turn == len(targets):
                 self.target, self._open = targets[0], False
                 break
-            self.target = self._rest.pop(0)
+            self.target = targets[self._turn]
+            self._turn += 1
         if self.target is not targets[0]:
             self._passed = targets[0]
         self._probe = self._upkeep.entered(self.target, now_s)
@@ -143,8 +125,9 @@ class Attempts:
     def _next(self, now_s: float) -> float | None:
         if self.left_s(now_s) <= 0:
             return None
-        while self._rest:
-            target = self._rest.pop(0)
+        while self._turn < len(self._targets):
+            target = self._targets[self._turn]
+            self._turn += 1
             if self._upkeep.admits(target, now_s):
                 self._retries = 0
                 self._enter(target, now_s)
@@ -154,6 +137,24 @@ class Attempts:
     def _enter(self, target: Target, now_s: float) -> None:
         self.target = target
         self._probe = self._upkeep.entered(target, now_s)
+
+
+def begin(
+    targets: Sequence[Target],
+    upkeep: Upkeep,
+    *,
+    now_s: float,
+    patience_s: float,
+    max_retries: int,
+    safe: bool = True,
+) -> Attempts:
+    """The first try. `targets` are in the order of preference, at least one. All tries together, with the
+    pauses between them, take no longer than `patience_s` to the first content. `safe`: a request that perhaps
+    was carried out may be sent again."""
+    attempts = Attempts(targets[0], targets, upkeep, now_s + patience_s, max_retries, safe)
+    if upkeep.has_circuits:
+        attempts.choose(now_s)
+    return attempts
 
 
 def _never_arrived(error: UpstreamError) -> bool:

@@ -16,6 +16,7 @@ from ai_gateway.errors import (
     UpstreamUnreachable,
 )
 from ai_gateway.policy.attempts import Attempts, backoff_s
+from ai_gateway.policy.attempts import begin as begin_tries
 from ai_gateway.policy.targets import Target, fallback_targets, target_of
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.providers import Upstream
@@ -30,7 +31,7 @@ def busy(retry_after_s: int | None = None) -> UpstreamRejected:
 
 
 def begin(*targets: Target, upkeep: Upkeep | None = None, **options: float | bool) -> Attempts:
-    return Attempts(
+    return begin_tries(
         targets or (A,),
         upkeep or Upkeep(),
         now_s=float(options.get("now_s", 0.0)),
