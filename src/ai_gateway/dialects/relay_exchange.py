@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ai_gateway.core.chat import ChatRequest
 from ai_gateway.dialects.endpoints import COMPLETIONS, Endpoint, Family
 from ai_gateway.dialects.estimates import members_estimate
@@ -17,31 +19,27 @@ from ai_gateway.dialects.translation import Moment, Translation
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError
 from ai_gateway.providers import Provider
 
-__all__ = ["RelayExchange"]
+__all__ = ["RelayExchange", "relayed"]
 
 _FAMILY_DIALECTS = {Family.ANTHROPIC: "anthropic", Family.GEMINI: "gemini"}
 
 
-class RelayExchange:
-    """Bytes pass as they are, but for the few members that must change."""
+class RelayExchange(msgspec.Struct, eq=False):
+    """Bytes pass as they are, but for the few members that must change. Made by `relayed`."""
 
-    translated = False
-    foreign = False
+    _request: RelayRequest
+    _provider: Provider
+    _asked: Asked
+    _moment: Moment
+    endpoint: Endpoint
+    body: bytes
+    model: str | None
+    streaming: bool
+    is_json: bool
+    translated: bool = False
+    foreign: bool = False
     canonical: ChatRequest | None = None
     url_kinds: frozenset[str] = frozenset()
-
-    def __init__(self, request: RelayRequest, *, provider: Provider, asked: Asked, moment: Moment) -> None:
-        self._request = request
-        self._provider = provider
-        self._asked = asked
-        self._moment = moment
-        self.endpoint: Endpoint = request.endpoint
-        self.body = request.body
-        self.model: str | None = (
-            asked.model if request.endpoint.model_in_path else request.model or asked.model
-        )
-        self.streaming = request.streaming
-        self.is_json = request.members is not None
 
     @property
     def output_asked(self) -> int | None:
@@ -117,3 +115,19 @@ class RelayExchange:
             moment=self._moment,
             array=self._asked.array,
         )
+
+
+def relayed(request: RelayRequest, provider: Provider, asked: Asked, moment: Moment) -> RelayExchange:
+    endpoint = request.endpoint
+    model = asked.model if endpoint.model_in_path else request.model or asked.model
+    return RelayExchange(
+        request,
+        provider,
+        asked,
+        moment,
+        endpoint,
+        request.body,
+        model,
+        request.streaming,
+        request.members is not None,
+    )
