@@ -89,7 +89,7 @@ async def open_answer(
     `bound` tells a stream how far it may go. Raises: UpstreamError.
     """
     if response.status >= 300:
-        entry.estimate = None
+        entry.generating = None
         raise await read_error(response, upstream, exchange)
     try:
         opened = await _open(call, entry, response, upstream, exchange, rendered, bound)

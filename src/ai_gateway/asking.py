@@ -18,7 +18,6 @@ from ai_gateway.core.record import Attempt, milliseconds
 from ai_gateway.core.trace import TraceContext
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.endpoints import Job
-from ai_gateway.dialects.estimates import estimate_answer
 from ai_gateway.dialects.exchange import Exchange, Settings
 from ai_gateway.dialects.interface import Rendered
 from ai_gateway.dialects.openai_usage import BYTES_PER_TOKEN
@@ -49,10 +48,8 @@ _READING = frozenset({"GET", "HEAD"})
 class Costs(Protocol):
     """What providers charge."""
 
-    def cost(
-        self, upstream: Upstream, model: str, at_s: float, usage: Usage, reported: str | None
-    ) -> float | None:
-        """USD; `reported` is the provider's own name for the model. None where no price is known."""
+    def tariff(self, upstream: Upstream, model: str) -> Price:
+        """What a model costs there."""
         ...
 
 
@@ -199,7 +196,6 @@ class Asker:
         started_ms = milliseconds(time.perf_counter() - call.started_s)
         if not entry.record.attempts:
             entry.record.overhead_ms = started_ms
-        generates = call.endpoint.job in _GENERATES
         attempt = Attempt(
             provider=target.upstream.provider_name,
             backend=target.backend,
@@ -210,14 +206,14 @@ class Asker:
         entry.begin_attempt(
             attempt,
             price=self._price(call, target),
-            estimate=partial(estimate_answer, prepared.exchange) if generates else None,
+            generating=prepared.exchange if call.endpoint.job in _GENERATES else None,
         )
         outgoing = _of_attempt(prepared.outgoing, patience_s, call.trace, entry.record.attempts)
         try:
             response = await self._transports.of(target.upstream).send(outgoing)
         except UpstreamError as error:
             if not error.arrived:
-                entry.estimate = None
+                entry.generating = None
             raise
         attempt.status = response.status
         try:
@@ -236,8 +232,8 @@ class Asker:
 
     def _price(self, call: Call, target: Target) -> Price:
         if call.endpoint.job is _COUNT:
-            return _free
-        return partial(self._costs.cost, target.upstream, target.model or "", call.started_ms / 1000)
+            return _FREE
+        return self._costs.tariff(target.upstream, target.model or "")
 
 
 def _prepare(order: Order, target: Target, exchange: Exchange) -> _Prepared | None:
@@ -300,9 +296,14 @@ def _bound(order: Order, watcher: StreamRelay) -> None:
     watcher.bound(grow, input_tokens=order.input_tokens)
 
 
-def _free(_: Usage, __: str | None) -> float | None:
+class _Free:
     """Nobody charges for counting tokens."""
-    return 0.0
+
+    def cost(self, _: Usage, __: str | None, ___: float) -> float | None:
+        return 0.0
+
+
+_FREE = _Free()
 
 
 def read(call: Call, body: bytes, provider: Provider, serves: Callable[[str | None], str | None]) -> Exchange:

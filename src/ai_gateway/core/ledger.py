@@ -9,18 +9,32 @@ import msgspec
 
 from ai_gateway.core.record import Attempt, RequestRecord, milliseconds
 from ai_gateway.core.structs import quick_to_set
-from ai_gateway.core.usage import Usage
+from ai_gateway.core.usage import Usage, estimated_usage
 from ai_gateway.errors import GatewayError
 
-__all__ = ["CLIENT_CLOSED", "MAX_LOGGED_BODY", "Charge", "Entry", "Meter", "Price"]
+__all__ = ["CLIENT_CLOSED", "MAX_LOGGED_BODY", "Charge", "Entry", "Measured", "Meter", "Price"]
 
 CLIENT_CLOSED = 499
 """The caller hung up first: nobody got a status, and the log says so as nginx does."""
 
 MAX_LOGGED_BODY = 256 * 1024
 
-Price = Callable[[Usage, str | None], float | None]
-"""USD for a usage, given the provider's own name for the model; None: no price is known."""
+
+class Price(Protocol):
+    """What a provider charges for a model."""
+
+    def cost(self, usage: Usage, reported: str | None, at_s: float, /) -> float | None:
+        """USD, at a time (Unix seconds); None where no price is known. `reported` is the provider's own name
+        for the model."""
+        ...
+
+
+class Measured(Protocol):
+    """A request whose input can be estimated."""
+
+    def input_estimate(self) -> int:
+        """Tokens."""
+        ...
 
 
 class Meter(Protocol):
@@ -49,10 +63,6 @@ class Charge(Protocol):
         ...
 
 
-def _unknown(_: Usage, __: str | None) -> float | None:
-    return None
-
-
 @quick_to_set
 class Entry(msgspec.Struct, eq=False):
     """One row, settled exactly once: later calls change nothing.
@@ -66,11 +76,11 @@ class Entry(msgspec.Struct, eq=False):
     sink: Callable[[RequestRecord], None]
     settled: bool = False
     meter: Meter | None = None
-    estimate: Callable[[int], Usage] | None = None
-    """Of output bytes: what to say of the present attempt if its provider reports no usage; None where it
-    was not asked to generate anything."""
-    price: Price = _unknown
+    price: Price | None = None
     """Of the present attempt."""
+    generating: Measured | None = None
+    """The present attempt's request: its usage is estimated if the provider reports none. None where it was
+    not asked to generate anything."""
     charge: Charge | None = None
     standing: Callable[[], list[tuple[bytes, bytes]]] | None = None
     """How the client stands with its limits, once it is known: headers of an answer."""
@@ -84,12 +94,10 @@ class Entry(msgspec.Struct, eq=False):
     _unpriced: bool = False
     """Whether any part of it has used tokens without a price."""
 
-    def begin_attempt(
-        self, attempt: Attempt, *, price: Price, estimate: Callable[[int], Usage] | None
-    ) -> None:
+    def begin_attempt(self, attempt: Attempt, *, price: Price, generating: Measured | None) -> None:
         """A provider is asked. `attempt.started_ms` is set already."""
         self._attempt = attempt
-        self.price, self.estimate = price, estimate
+        self.price, self.generating = price, generating
         record = self.record
         record.attempts += 1
         record.provider, record.model_served = attempt.provider, attempt.model or None
@@ -177,10 +185,12 @@ class Entry(msgspec.Struct, eq=False):
             if meter.tools_used:
                 record.tools_used = True
         if usage is None:
-            if self.estimate is None:
+            if self.generating is None:
                 return None
-            usage = self.estimate(0 if meter is None else meter.output_bytes)
-        cost_usd = self.price(usage, reported)
+            output_bytes = 0 if meter is None else meter.output_bytes
+            usage = estimated_usage(self.generating.input_estimate(), output_bytes)
+        assert self.price is not None
+        cost_usd = self.price.cost(usage, reported, record.started_at / 1e3)
         self._add(usage, cost_usd)
         return usage, cost_usd
 

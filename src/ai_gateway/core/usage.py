@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Usage"]
+__all__ = ["BYTES_PER_TOKEN", "Usage", "estimated_usage"]
+
+BYTES_PER_TOKEN = 4
+"""For estimates: what English text comes to with current tokenizers."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -64,3 +67,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def total_output(self) -> int:
         """All output tokens, reasoning included."""
         return self.output + self.reasoning
+
+
+def estimated_usage(input_tokens: int, output_bytes: int) -> Usage:
+    """A stated estimate, where the provider reports nothing."""
+    return Usage(input=input_tokens, output=-(-output_bytes // BYTES_PER_TOKEN), estimated=True)

@@ -7,11 +7,10 @@ from typing import Protocol
 import msgspec
 
 from ai_gateway.core.members import Members
-from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.openai_usage import BYTES_PER_TOKEN, MEDIA_TOKENS
 from ai_gateway.errors import ContextLengthExceeded
 
-__all__ = ["Measured", "check_input", "estimate_answer", "members_estimate"]
+__all__ = ["Measured", "check_input", "members_estimate"]
 
 _MEDIA = frozenset(
     {"image_url", "input_image", "input_audio", "file", "input_file", "image", "video_url", "document"}
@@ -26,15 +25,6 @@ class Measured(Protocol):
     def body(self) -> bytes: ...
 
     def input_estimate(self) -> int: ...
-
-
-def estimate_answer(request: Measured, output_bytes: int) -> Usage:
-    """A stated estimate, where the provider reports nothing."""
-    return Usage(
-        input=request.input_estimate(),
-        output=-(-output_bytes // BYTES_PER_TOKEN),
-        estimated=True,
-    )
 
 
 def check_input(request: Measured, max_input_tokens: int) -> None:

@@ -11,13 +11,11 @@ import math
 
 import msgspec
 
-from ai_gateway.core.usage import Usage
+from ai_gateway.core.usage import BYTES_PER_TOKEN, Usage
 from ai_gateway.dialects.plain_usage import read_plain_usage
 
 __all__ = ["BYTES_PER_TOKEN", "MEDIA_TOKENS", "read_usage"]
 
-BYTES_PER_TOKEN = 4
-"""For estimates: what English text comes to with current tokenizers."""
 MEDIA_TOKENS = 1000
 """For estimates: one image, file or sound."""
 

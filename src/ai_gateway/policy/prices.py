@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ai_gateway.core.usage import Usage
 from ai_gateway.policy.price_table import ModelPrices, price_table
 from ai_gateway.policy.rates import Price, Value, bands
-from ai_gateway.providers import Upstream
+from ai_gateway.providers import Provider, Upstream
 
 if TYPE_CHECKING:
     from ai_gateway.config.model import PriceOverride
 
-__all__ = ["MAX_CACHED", "Price", "Prices"]
+__all__ = ["MAX_CACHED", "Price", "Prices", "Tariff"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -43,33 +43,107 @@ class _Dated:
         return next((price for since, price in self._entries if at_s >= since), None)
 
 
+class _Place(NamedTuple):
+    """Of an upstream, what its prices depend on. No credential: this is kept for all its clients."""
+
+    provider_name: str
+    base: str
+    provider: Provider
+
+
+class Tariff:
+    """What one model costs at one place."""
+
+    __slots__ = ("_model", "_named", "_place", "_prices", "_reported", "listed")
+
+    def __init__(self, prices: Prices, place: _Place, model: str) -> None:
+        self._prices = prices
+        self._place = place
+        self._model = model
+        self.listed = _in_table(place, model)
+        """What the table says of the name that the provider is asked for."""
+        self._reported = model
+        self._named = self.listed
+        """What it says of the name that the provider called the model by the last time."""
+
+    def at(self, at_s: float) -> Price | None:
+        """As `Prices.find`."""
+        price = self._prices.override(self._model, at_s) if self._prices.overrides else None
+        if price is None and self.listed is not None:
+            price = self.listed.at(at_s)
+        return price if price is not None and price.by_token else None
+
+    def cost(self, usage: Usage, reported: str | None, at_s: float) -> float | None:
+        """As `Prices.cost`."""
+        price = self._overriding(reported, at_s) if self._prices.overrides else None
+        if price is None:
+            if usage.reported_usd is not None:
+                return usage.reported_usd
+            if reported and reported != self._reported:
+                self._reported = reported
+                self._named = self._prices.tariff_at(self._place, reported).listed
+            if reported and self._named is not None:
+                price = _of_use(self._named.at(at_s), usage)
+            if price is None and self.listed is not None:
+                price = _of_use(self.listed.at(at_s), usage)
+            if price is None:
+                return None
+        total = price.cost(usage)
+        return total if not usage.others else self._with_others(total, usage, at_s)
+
+    def _overriding(self, reported: str | None, at_s: float) -> Price | None:
+        price = self._prices.override(self._model, at_s)
+        if price is None and reported:
+            price = self._prices.override(reported, at_s)
+        return price
+
+    def _with_others(self, total: float, usage: Usage, at_s: float) -> float | None:
+        for name, other in usage.others:
+            further = self._prices.tariff_at(self._place, name).cost(other, None, at_s)
+            if further is None:
+                return None
+            total += further
+        return total
+
+
 class Prices:
     """Costs of requests, in USD. Not for threads: one event loop, or one command, has its own."""
 
     def __init__(self, overrides: Mapping[str, Sequence[PriceOverride]] | None = None) -> None:
         """`overrides` by model name; one with `*` speaks of many."""
         made = {name: _Dated(name, entries) for name, entries in (overrides or {}).items()}
-        self._overrides = bool(made)
+        self.overrides = bool(made)
+        """Whether there are any."""
         self._exact = {name: dated for name, dated in made.items() if "*" not in name}
         patterns = sorted((name for name in made if "*" in name), key=_weight)
         self._patterns = [(_pattern(name), made[name]) for name in patterns]
         self._overridden: dict[str, _Dated | None] = {}
-        self._found: dict[tuple[str, str, str], ModelPrices | None] = {}
+        self._tariffs: dict[tuple[str, str, str], Tariff] = {}
 
     def prepare(self, upstreams: Iterable[Upstream]) -> None:
         """Read what the table says of these providers now, and not while a request waits."""
         for upstream in {(each.provider_name, each.base): each for each in upstreams}.values():
-            self._listed(upstream, "", 0.0)
+            self.tariff(upstream, "")
+
+    def tariff(self, upstream: Upstream, model: str) -> Tariff:
+        """What a model costs; `model` is the name that the provider is asked for."""
+        found = self._tariffs.get((upstream.provider_name, upstream.base, model))
+        if found is None:
+            place = _Place(upstream.provider_name, upstream.base, upstream.provider)
+            found = self.tariff_at(place, model)
+        return found
+
+    def tariff_at(self, place: _Place, model: str) -> Tariff:
+        key = (place.provider_name, place.base, model)
+        found = self._tariffs.get(key)
+        return _remember(self._tariffs, key, Tariff(self, place, model)) if found is None else found
 
     def find(self, upstream: Upstream, model: str, at_s: float) -> Price | None:
         """The price of a model by name, at a time (Unix seconds); None where it is unknown.
 
         For reservations: what a request really costs may depend on what its answer says (`cost`).
         """
-        price = self._override(model, at_s) if self._overrides else None
-        if price is None:
-            price = self._listed(upstream, model, at_s)
-        return price if price is not None and price.by_token else None
+        return self.tariff(upstream, model).at(at_s)
 
     def cost(
         self, upstream: Upstream, model: str, at_s: float, usage: Usage, reported: str | None
@@ -78,28 +152,10 @@ class Prices:
 
         `model` is the name that the provider was asked for, `reported` what it called the model.
         """
-        price = None
-        if self._overrides:
-            price = self._override(model, at_s) or (self._override(reported, at_s) if reported else None)
-        if price is None:
-            if usage.reported_usd is not None:
-                return usage.reported_usd
-            for name in (reported, model) if reported and reported != model else (model,):
-                price = self._listed(upstream, name, at_s)
-                # One by the hour says nothing of mere tokens.
-                if price is not None and (price.by_token or (usage.audio_seconds and price.by_length)):
-                    break
-            else:
-                return None
-        total = price.cost(usage)
-        for name, other in usage.others:
-            further = self.cost(upstream, name, at_s, other, None)
-            if further is None:
-                return None
-            total += further
-        return total
+        return self.tariff(upstream, model).cost(usage, reported, at_s)
 
-    def _override(self, model: str, at_s: float) -> Price | None:
+    def override(self, model: str, at_s: float) -> Price | None:
+        """The admin's own price."""
         try:
             dated = self._overridden[model]
         except KeyError:
@@ -111,13 +167,12 @@ class Prices:
             return self._exact[model]
         return next((dated for pattern, dated in self._patterns if pattern.fullmatch(model)), None)
 
-    def _listed(self, upstream: Upstream, model: str, at_s: float) -> Price | None:
-        key = (upstream.provider_name, upstream.base, model)
-        try:
-            prices = self._found[key]
-        except KeyError:
-            prices = _remember(self._found, key, _in_table(upstream, model))
-        return None if prices is None else prices.at(at_s)
+
+def _of_use(price: Price | None, usage: Usage) -> Price | None:
+    """A listed price, where it says something of this usage: one by the hour does not of mere tokens."""
+    if price is None or price.by_token or (usage.audio_seconds and price.by_length):
+        return price
+    return None
 
 
 def _remember(found: dict[K, V], key: K, value: V) -> V:
@@ -127,11 +182,11 @@ def _remember(found: dict[K, V], key: K, value: V) -> V:
     return value
 
 
-def _in_table(upstream: Upstream, model: str) -> ModelPrices | None:
-    provider, name = upstream.provider.price_provider, model
-    if upstream.provider.priced_by_address:
+def _in_table(place: _Place, model: str) -> ModelPrices | None:
+    provider, name = place.provider.price_provider, model
+    if place.provider.priced_by_address:
         name = model.rpartition("/")[2]
-        known = price_table().provider_at(upstream.base)
+        known = price_table().provider_at(place.base)
         if known is not None:
             provider, name = known, model
         else:

@@ -40,14 +40,27 @@ def entry(rows: list[RequestRecord]) -> tuple[Entry, Till]:
     return made, till
 
 
-def guess(output_bytes: int) -> Usage:
-    return Usage(input=7, output=output_bytes // 4, estimated=True)
+class Asked:
+    """A request of seven tokens."""
+
+    def input_estimate(self) -> int:
+        return 7
+
+
+class Fixed:
+    """What a provider charges, whatever it has done."""
+
+    def __init__(self, usd: float | None) -> None:
+        self.usd = usd
+
+    def cost(self, _: Usage, __: str | None, ___: float) -> float | None:
+        return self.usd
 
 
 def attempt(made: Entry, usage: Usage | None, usd: float | None, *, name: str = "m") -> None:
     """Ask a provider that reports `usage`, and charges `usd` for it."""
     made.begin_attempt(
-        Attempt(provider="openai", model=name, started_ms=1.0), price=lambda _, __: usd, estimate=None
+        Attempt(provider="openai", model=name, started_ms=1.0), price=Fixed(usd), generating=None
     )
     made.meter = Heard(usage, model=f"{name}-2030")
 
@@ -96,7 +109,7 @@ def test_a_model_that_did_not_answer_says_no_name() -> None:
     made, _ = entry(rows)
     attempt(made, SOME, 0.5, name="first")
     made.end_attempt(UpstreamError("broke"), 10.1)
-    made.begin_attempt(Attempt(provider="openai", model="second"), price=lambda _, __: 0.0, estimate=None)
+    made.begin_attempt(Attempt(provider="openai", model="second"), price=Fixed(0.0), generating=None)
     made.fail(UpstreamError("refused"))
     made.settle(11.0)
     assert (rows[0].model_served, rows[0].model_reported) == ("second", None)
@@ -142,7 +155,7 @@ def test_a_cost_is_unknown_as_soon_as_that_of_used_tokens_is(
 def test_an_estimate_stands_in_and_says_so() -> None:
     rows: list[RequestRecord] = []
     made, till = entry(rows)
-    made.begin_attempt(Attempt(provider="openai", model="m"), price=lambda _, __: None, estimate=guess)
+    made.begin_attempt(Attempt(provider="openai", model="m"), price=Fixed(None), generating=Asked())
     made.meter = Heard(None, output_bytes=40)
     made.settle(11.0)
     assert (rows[0].input_tokens, rows[0].output_tokens, rows[0].usage_estimated) == (7, 10, True)
@@ -170,7 +183,7 @@ def test_a_caller_hangs_up(asked: bool, calls: list[tuple[int, int, float] | Non
     rows: list[RequestRecord] = []
     made, till = entry(rows)
     if asked:
-        made.begin_attempt(Attempt(provider="openai", model="m"), price=lambda _, __: None, estimate=guess)
+        made.begin_attempt(Attempt(provider="openai", model="m"), price=Fixed(None), generating=Asked())
     made.hang_up()
     made.settle(11.0)
     assert (rows[0].status, rows[0].error, rows[0].admitted) == (CLIENT_CLOSED, "client_closed", asked)

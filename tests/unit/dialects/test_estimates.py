@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from ai_gateway.core.usage import estimated_usage
 from ai_gateway.dialects.endpoints import CHAT, GENERATE_CONTENT, MESSAGES, RESPONSES, Endpoint
-from ai_gateway.dialects.estimates import check_input, estimate_answer
+from ai_gateway.dialects.estimates import check_input
 from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.interface import Asked
 from ai_gateway.dialects.openai_usage import MEDIA_TOKENS
@@ -93,7 +94,7 @@ def test_an_image_is_not_counted_by_its_bytes(
 
 
 def test_an_estimate_is_marked_as_one() -> None:
-    usage = estimate_answer(chat("x" * 400), output_bytes=40)
+    usage = estimated_usage(chat("x" * 400).input_estimate(), output_bytes=40)
     assert usage.estimated
     assert 100 <= usage.total_input <= 110
     assert usage.total_output == 10

@@ -193,7 +193,7 @@ def test_names_that_callers_make_up_do_not_fill_the_memory(monkeypatch: pytest.M
     prices = overriding({"mine*": {"input": 1, "output": 1}})
     for number in range(35):
         assert prices.find(OPENAI, f"zzz-{number}", NOW) is None
-    assert len(prices._found) <= 10
+    assert len(prices._tariffs) <= 10
     assert len(prices._overridden) <= 10
     assert prices.find(OPENAI, "gpt-4o", NOW) is not None
 
