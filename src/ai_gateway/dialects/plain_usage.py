@@ -12,53 +12,53 @@ import msgspec
 
 from ai_gateway.core.usage import Usage
 
-__all__ = ["read_plain_usage"]
+__all__ = ["Figure", "Tokens", "Zero", "read_plain_usage"]
 
-_Tokens = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 """The careful reader's figures are floats: up to here they are the same."""
-_Zero = Literal[0, None]
-_Any = float | None
+Zero = Literal[0, None]
+Figure = float | None
 """A figure that neither reader looks at, where it stands."""
 
 
 class _Input(msgspec.Struct, gc=False):
-    cached_tokens: _Tokens | None = None
-    cache_read_input_tokens: _Zero = None
-    cache_write_tokens: _Zero = None
-    reasoning_tokens: _Any = None
-    audio_tokens: _Zero = None
-    image_tokens: _Zero = None
+    cached_tokens: Tokens | None = None
+    cache_read_input_tokens: Zero = None
+    cache_write_tokens: Zero = None
+    reasoning_tokens: Figure = None
+    audio_tokens: Zero = None
+    image_tokens: Zero = None
 
 
 class _Output(msgspec.Struct, gc=False):
-    cached_tokens: _Any = None
-    cache_read_input_tokens: _Any = None
-    cache_write_tokens: _Any = None
-    reasoning_tokens: _Tokens | None = None
-    audio_tokens: _Zero = None
-    image_tokens: _Zero = None
+    cached_tokens: Figure = None
+    cache_read_input_tokens: Figure = None
+    cache_write_tokens: Figure = None
+    reasoning_tokens: Tokens | None = None
+    audio_tokens: Zero = None
+    image_tokens: Zero = None
 
 
 class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: _Tokens | None = None
-    completion_tokens: _Tokens | None = None
-    total_tokens: _Tokens | None = None
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
+    total_tokens: Tokens | None = None
     prompt_tokens_details: _Input | None = None
     completion_tokens_details: _Output | None = None
-    input_tokens: _Tokens | None = None
-    output_tokens: _Tokens | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
     input_tokens_details: _Input | None = None
     output_tokens_details: _Output | None = None
-    prompt_cache_hit_tokens: _Zero = None
-    num_cached_tokens: _Zero = None
-    cached_tokens: _Zero = None
-    reasoning_tokens: _Any = None
+    prompt_cache_hit_tokens: Zero = None
+    num_cached_tokens: Zero = None
+    cached_tokens: Zero = None
+    reasoning_tokens: Figure = None
     citation_tokens: None = None
     num_search_queries: None = None
-    prompt_audio_seconds: _Zero = None
+    prompt_audio_seconds: Zero = None
     type: None = None
-    seconds: _Any = None
-    service_tier: None = None
+    seconds: Figure = None
+    service_tier: Literal["", "auto", "default", "standard", None] = None
     cost: None = None
     cost_in_usd_ticks: None = None
 

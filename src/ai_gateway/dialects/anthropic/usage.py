@@ -9,10 +9,12 @@ that compacted the conversation, and those of the advisor, which is another mode
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import msgspec
 
 from ai_gateway.core.usage import Usage
+from ai_gateway.dialects.plain_usage import Tokens, Zero
 
 __all__ = ["encode_usage", "read_usage"]
 
@@ -56,6 +58,35 @@ class _Told(msgspec.Struct):
     cost: float | None = None  # gateways that speak this dialect
 
 
+class _PlainDetails(msgspec.Struct, gc=False):
+    thinking_tokens: Tokens | None = None
+
+
+class _PlainCreation(msgspec.Struct, gc=False):
+    ephemeral_1h_input_tokens: Zero = None
+
+
+class _PlainTools(msgspec.Struct, gc=False):
+    web_search_requests: Zero = None
+
+
+class _Plain(msgspec.Struct, gc=False):
+    """What most answers report; anything else is for the careful reader, and does not fit the types here."""
+
+    input_tokens: Tokens
+    cache_creation_input_tokens: Tokens | None = None
+    cache_read_input_tokens: Tokens | None = None
+    cache_creation: _PlainCreation | None = None
+    output_tokens: Tokens | None = None
+    output_tokens_details: _PlainDetails | None = None
+    service_tier: Literal["standard", "priority", None] = None
+    server_tool_use: _PlainTools | None = None
+    iterations: None = None
+    speed: Literal["standard", None] = None
+    cost: None = None
+
+
+_plain = msgspec.json.Decoder(_Plain)
 _decoder = msgspec.json.Decoder(_Usage)
 _told = msgspec.json.Decoder(_Told)
 
@@ -63,6 +94,25 @@ _told = msgspec.json.Decoder(_Told)
 def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
     """Disjoint token classes from a `usage` object; None where it is null or no such object."""
     data = bytes(raw)
+    try:
+        plain = _plain.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return read_carefully(data)
+    output, thinking = plain.output_tokens or 0, 0
+    if plain.output_tokens_details is not None:
+        thinking = min(plain.output_tokens_details.thinking_tokens or 0, output)
+    return Usage(
+        input=plain.input_tokens,
+        cache_read=plain.cache_read_input_tokens or 0,
+        cache_write=plain.cache_creation_input_tokens or 0,
+        output=output - thinking,
+        reasoning=thinking,
+        raw=data,
+    )
+
+
+def read_carefully(data: bytes) -> Usage | None:
+    """As `read_usage`, of whatever a provider may say."""
     try:
         found = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -6,9 +6,12 @@ and the prompts of tools that Google runs stand beside. The details count each c
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from ai_gateway.core.usage import Usage
+from ai_gateway.dialects.plain_usage import Figure, Tokens
 
 __all__ = ["encode_usage", "read_usage"]
 
@@ -37,6 +40,28 @@ class _Told(msgspec.Struct, rename="camel"):
     service_tier: str | None = None
 
 
+class _Text(msgspec.Struct, rename="camel", gc=False):
+    modality: Literal["TEXT"]
+    token_count: Figure = None
+
+
+class _Plain(msgspec.Struct, rename="camel", gc=False):
+    """What most answers report; anything else is for the careful reader, and does not fit the types here."""
+
+    prompt_token_count: Tokens | None = None
+    candidates_token_count: Tokens | None = None
+    total_token_count: Figure = None
+    cached_content_token_count: Tokens | None = None
+    prompt_tokens_details: list[_Text] | None = None
+    cache_tokens_details: list[_Text] | None = None
+    candidates_tokens_details: list[_Text] | None = None
+    thoughts_token_count: Tokens | None = None
+    tool_use_prompt_token_count: None = None
+    tool_use_prompt_tokens_details: None = None
+    service_tier: Literal["standard", None] = None
+
+
+_plain = msgspec.json.Decoder(_Plain)
 _decoder = msgspec.json.Decoder(_Usage)
 _told = msgspec.json.Decoder(_Told)
 _PLAIN_TIERS = frozenset({"", "standard", "service_tier_unspecified", "unspecified"})
@@ -45,6 +70,26 @@ _PLAIN_TIERS = frozenset({"", "standard", "service_tier_unspecified", "unspecifi
 def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
     """Disjoint token classes from a `usageMetadata` object; None where it is null or no such object."""
     data = bytes(raw)
+    try:
+        plain = _plain.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return read_carefully(data)
+    if plain.prompt_token_count is None and plain.total_token_count is None:
+        return None
+    prompt, cached = plain.prompt_token_count or 0, plain.cached_content_token_count or 0
+    if cached > prompt:
+        cached = prompt
+    return Usage(
+        input=prompt - cached,
+        cache_read=cached,
+        output=plain.candidates_token_count or 0,
+        reasoning=plain.thoughts_token_count or 0,
+        raw=data,
+    )
+
+
+def read_carefully(data: bytes) -> Usage | None:
+    """As `read_usage`, of whatever a provider may say."""
     try:
         found = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

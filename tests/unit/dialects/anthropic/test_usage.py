@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway.core.usage import Usage
-from ai_gateway.dialects.anthropic.usage import read_usage
+from ai_gateway.dialects.anthropic.usage import read_carefully, read_usage
 
 BASE: dict[str, object] = {"input_tokens": 10, "output_tokens": 5}
 REPORTS: list[tuple[dict[str, object], Usage]] = [
@@ -101,3 +101,38 @@ def test_never_negative_and_all_that_was_counted(
     if plain is not None or output is not None:
         assert usage.total_input == sum(max(count or 0, 0) for count in (plain, read, written))
         assert usage.total_output == max(output or 0, 0)
+
+
+FIGURES: st.SearchStrategy[object] = st.sampled_from([0, 1, 2, 7, 100]) | st.sampled_from(
+    [None, -1, 0.0, 2.5, 3.0, 2**53 + 1, True, "5", [], {}]
+)
+REPORTED = st.builds(
+    lambda *parts: {name: value for part in parts for name, value in part.items()},
+    st.dictionaries(st.sampled_from(["input_tokens", "output_tokens"]), st.integers(0, 20), min_size=1),
+    st.dictionaries(
+        st.sampled_from(
+            ["cache_creation_input_tokens", "cache_read_input_tokens", "input_tokens", "cost", "x"]
+        ),
+        FIGURES,
+        max_size=2,
+    ),
+    st.dictionaries(
+        st.sampled_from(["cache_creation", "output_tokens_details", "server_tool_use"]),
+        st.dictionaries(
+            st.sampled_from(["ephemeral_1h_input_tokens", "thinking_tokens", "web_search_requests"]), FIGURES
+        )
+        | FIGURES,
+        max_size=1,
+    ),
+    st.dictionaries(
+        st.sampled_from(["service_tier", "speed", "iterations"]),
+        st.sampled_from(["standard", "priority", "batch", "fast", None, 1, [{"type": "compaction"}]]),
+        max_size=2,
+    ),
+)
+
+
+@given(report=REPORTED)
+def test_the_quick_reader_and_the_careful_one_agree(report: dict[str, object]) -> None:
+    data = json.dumps(report).encode()
+    assert read_usage(data) == read_carefully(data)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway.core.usage import Usage
-from ai_gateway.dialects.gemini.usage import read_usage
+from ai_gateway.dialects.gemini.usage import read_carefully, read_usage
 
 
 def details(**tokens: int) -> list[dict[str, object]]:
@@ -108,3 +108,50 @@ def test_never_negative_and_parts_within_their_class(
         parts = [getattr(usage, f"{whole}_{kind}") for kind in ("audio", "image", "video")]
         assert min(parts) >= 0
         assert sum(parts) <= getattr(usage, whole)
+
+
+FIGURES: st.SearchStrategy[object] = st.sampled_from([0, 1, 2, 7, 100]) | st.sampled_from(
+    [None, -1, 0.0, 2.5, 3.0, 2**53 + 1, True, "5", [], {}]
+)
+MODALITIES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "modality": st.sampled_from(["TEXT", "TEXT", "AUDIO", "DOCUMENT", 1, 4, None]),
+            "tokenCount": FIGURES,
+        }
+    ),
+    max_size=2,
+)
+REPORTED = st.builds(
+    lambda *parts: {name: value for part in parts for name, value in part.items()},
+    st.dictionaries(
+        st.sampled_from(["promptTokenCount", "candidatesTokenCount", "totalTokenCount"]),
+        st.integers(0, 20),
+        min_size=1,
+    ),
+    st.dictionaries(
+        st.sampled_from(
+            ["cachedContentTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount", "promptTokenCount"]
+        ),
+        FIGURES,
+        max_size=2,
+    ),
+    st.dictionaries(
+        st.sampled_from(
+            [f"{name}TokensDetails" for name in ("prompt", "cache", "candidates", "toolUsePrompt")]
+        ),
+        MODALITIES | FIGURES,
+        max_size=2,
+    ),
+    st.dictionaries(
+        st.sampled_from(["serviceTier", "x"]),
+        st.sampled_from(["standard", "STANDARD", "flex", None, 1]),
+        max_size=1,
+    ),
+)
+
+
+@given(report=REPORTED)
+def test_the_quick_reader_and_the_careful_one_agree(report: dict[str, object]) -> None:
+    data = json.dumps(report).encode()
+    assert read_usage(data) == read_carefully(data)
