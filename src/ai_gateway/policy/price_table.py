@@ -121,7 +121,7 @@ class ModelPrices:
 
     def at(self, at_s: float) -> Price | None:
         """The price at a time (Unix seconds); None where the table holds none."""
-        if not self._start_s <= at_s < self._end_s:
+        if at_s < self._start_s or at_s >= self._end_s:
             self._price = self._resolved(at_s)
             changes = [change for one in self._entries() for change in one.changes(at_s)]
             self._start_s = max((change for change in changes if change <= at_s), default=float("-inf"))

@@ -50,16 +50,17 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
     def cost(self, usage: Usage) -> float:
         """USD, without what further models did."""
-        total = (
-            self.request
-            + usage.input * self.input
-            + usage.cache_read * self.cache_read
-            + usage.cache_write * self.cache_write
-            + usage.output * self.output
-            + usage.reasoning * self.reasoning
-        )
-        for name, each in self.parts:
-            total += getattr(usage, name) * each
+        total = self.request + usage.input * self.input
+        if usage.cache_read:
+            total += usage.cache_read * self.cache_read
+        if usage.cache_write:
+            total += usage.cache_write * self.cache_write
+        total += usage.output * self.output
+        if usage.reasoning:
+            total += usage.reasoning * self.reasoning
+        if self.parts:
+            for name, each in self.parts:
+                total += getattr(usage, name) * each
         if usage.audio_seconds and self.audio_second is not None:
             total += usage.audio_seconds * self.audio_second - usage.input_audio * self.input
         return total
