@@ -209,7 +209,8 @@ class Entry(msgspec.Struct, eq=False):
             record.reasoning_tokens += usage.reasoning
         if usage.estimated:
             record.usage_estimated = True
-        record.usage_raw = _text(usage.raw)
+        raw = usage.raw
+        record.usage_raw = raw.decode("utf-8", "replace") if raw else None
         if cost_usd is not None:
             self._spent_usd += cost_usd
             if not self._unpriced:
@@ -225,9 +226,5 @@ def _write_usage(attempt: Attempt, usage: Usage, cost_usd: float | None) -> None
     attempt.output_tokens = usage.total_output
     attempt.reasoning_tokens = usage.reasoning
     attempt.usage_estimated = usage.estimated
-    attempt.usage_raw = _text(usage.raw)
+    attempt.usage_raw = usage.raw.decode("utf-8", "replace") if usage.raw else None
     attempt.cost_usd = cost_usd
-
-
-def _text(raw: bytes | None) -> str | None:
-    return raw.decode("utf-8", "replace") if raw else None

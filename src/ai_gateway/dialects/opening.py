@@ -14,7 +14,7 @@ from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.forms import model_in_form
 from ai_gateway.dialects.interface import Asked, Dialect
 from ai_gateway.dialects.registry import DIALECTS, families
-from ai_gateway.dialects.relay_exchange import RelayExchange, relayed
+from ai_gateway.dialects.relay_exchange import RelayExchange, relay_exchange
 from ai_gateway.dialects.relay_request import RelayRequest
 from ai_gateway.dialects.translation import Moment, Translation
 from ai_gateway.errors import BadRequest, NotFound
@@ -141,7 +141,7 @@ def _relay(
     endpoint: Endpoint, body: bytes, asked: Asked, provider: Provider, moment: Moment
 ) -> RelayExchange:
     request = RelayRequest.parse(endpoint, body)
-    return relayed(request, provider, asked, moment)
+    return relay_exchange(request, provider, asked, moment)
 
 
 def _relay_any(
@@ -164,4 +164,4 @@ def _relay_any(
     else:
         model = model_in_form(content_type.encode("latin-1"), body) if content_type and body else None
         request = RelayRequest(endpoint, body, None, model)
-    return relayed(request, provider, asked, moment)
+    return relay_exchange(request, provider, asked, moment)

@@ -19,13 +19,13 @@ from ai_gateway.dialects.translation import Moment, Translation
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError
 from ai_gateway.providers import Provider
 
-__all__ = ["RelayExchange", "relayed"]
+__all__ = ["RelayExchange", "relay_exchange"]
 
 _FAMILY_DIALECTS = {Family.ANTHROPIC: "anthropic", Family.GEMINI: "gemini"}
 
 
 class RelayExchange(msgspec.Struct, eq=False):
-    """Bytes pass as they are, but for the few members that must change. Made by `relayed`."""
+    """Bytes pass as they are, but for the few members that must change. Made by `relay_exchange`."""
 
     _request: RelayRequest
     _provider: Provider
@@ -117,7 +117,7 @@ class RelayExchange(msgspec.Struct, eq=False):
         )
 
 
-def relayed(request: RelayRequest, provider: Provider, asked: Asked, moment: Moment) -> RelayExchange:
+def relay_exchange(request: RelayRequest, provider: Provider, asked: Asked, moment: Moment) -> RelayExchange:
     endpoint = request.endpoint
     model = asked.model if endpoint.model_in_path else request.model or asked.model
     return RelayExchange(
