@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -223,6 +223,45 @@ def test_a_clock_that_was_read_before_others_looked_finds_what_they_did() -> Non
     with pytest.raises(LimitReached):
         first.admit(limits, Want(), now_s=120.375, wall_s=NOON)
     first.admit(limits, Want(), now_s=120.5, wall_s=NOON)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            WHO,
+            st.sampled_from([0.0, 0.25, 1.0, 17.0, 58.5]),
+            st.sampled_from([0.0, 0.5, 2.0]),
+            st.sampled_from(["admit", "admit", "cancel", "room", "states"]),
+        ),
+        max_size=60,
+    ),
+    st.integers(1, 5),
+)
+def test_no_minute_holds_more_than_the_limit_whenever_clocks_were_read(
+    steps: list[tuple[int, float, float, str]], limit: int
+) -> None:
+    """Each waits for the lock for some time after it has read its clock."""
+    shared = [limiter.account("cl_1", NOON) for limiter in limiters(PROCESSES)]
+    limits, now, admitted = Limits(minute=limit), 100.0, list[float]()
+    for who, wait, behind, what in steps:
+        now += wait
+        account, read = shared[who], now - behind
+        if what == "room":
+            account.room(limits, now_s=read, wall_s=NOON)
+        elif what == "states":
+            account.states(limits, now_s=read, wall_s=NOON)
+        else:
+            try:
+                got = account.admit(limits, Want(), now_s=read, wall_s=NOON)
+            except LimitReached:
+                continue
+            if what == "cancel":
+                got.cancel()
+            else:
+                admitted.append(got.own.at_s)
+    assert admitted == sorted(admitted)
+    for first in admitted:
+        assert sum(1 for each in admitted if first <= each < first + MINUTE_S) <= limit
 
 
 @pytest.mark.parametrize("admissions", [10, 40, *range(1050, 1250, 20)])
