@@ -55,8 +55,10 @@ def answer_headers(call: Call, entry: Entry, headers: HeaderList) -> HeaderList:
         headers.append((b"x-gateway-provider", record.provider.encode()))
     if record.model_served:
         headers.append((b"x-gateway-model", header_text(record.model_served)))
-    headers.append((b"x-gateway-attempts", str(record.attempts).encode()))
-    headers.append((b"x-gateway-overhead-ms", str(record.overhead_ms).encode()))
+    headers += (
+        (b"x-gateway-attempts", b"%d" % record.attempts),
+        (b"x-gateway-overhead-ms", str(record.overhead_ms).encode()),
+    )
     if entry.standing is not None:
         headers += entry.standing()
     return headers

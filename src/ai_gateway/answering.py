@@ -92,12 +92,33 @@ async def open_answer(
         entry.generating = None
         raise await read_error(response, upstream, exchange)
     try:
-        opened = await _open(call, entry, response, upstream, exchange, rendered, bound)
+        opened = _open_arrived(entry, response, upstream, exchange, rendered) or await _open(
+            call, entry, response, upstream, exchange, rendered, bound
+        )
     except UpstreamError as error:
         blot(error, upstream.credential)
         raise
     opened.credential = upstream.credential
     return opened
+
+
+def _open_arrived(
+    entry: Entry, response: UpstreamResponse, upstream: Upstream, exchange: Exchange, rendered: Rendered
+) -> Opened | None:
+    """An unstreamed answer of JSON that has come whole, with a head that comes again; None of any other."""
+    known = response.known
+    if known is None or not known.is_json or exchange.streaming:
+        return None
+    body = response.arrived()
+    if body is None:
+        return None
+    entry.first_byte(time.perf_counter())
+    if exchange.translated or rendered.dropped:
+        headers = passed_headers(response.headers, upstream, exchange, rendered)
+    else:
+        headers = known.passed(response.headers, upstream)
+    answer, entry.meter = exchange.whole(body)
+    return Opened(response=response, headers=headers, body=answer)
 
 
 async def _open(
@@ -198,11 +219,13 @@ async def deliver(call: Call, caller: Caller, entry: Entry, opened: Opened) -> U
         return await deliver_stream(call, caller, entry, opened, opened.watcher)
     if opened.long:
         return await deliver_long(call, caller, entry, opened)
-    entry.keep(opened.body)
+    if entry.bodies is not None:
+        entry.keep(opened.body)
     entry.settle(time.perf_counter())
     headers = answer_headers(call, entry, opened.headers)
-    if entry.record.cost_usd is not None:
-        headers.append((b"x-gateway-cost", usd(entry.record.cost_usd)))
+    cost_usd = entry.record.cost_usd
+    if cost_usd is not None:
+        headers.append((b"x-gateway-cost", usd(cost_usd)))
     await caller.reply(opened.response.status, headers, opened.body)
     return None
 

@@ -22,9 +22,12 @@ class Said(msgspec.Struct, kw_only=True, eq=False):
     """What the head of a request says, for the next request with the same head. It holds the key: never to
     be shown."""
 
+    method: str
     path: str
     label: str
     endpoint: Endpoint
+    headers: HeaderList
+    """But for the length of the body."""
     key: str | None
     query: str
     asked: Asked

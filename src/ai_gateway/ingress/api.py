@@ -84,9 +84,9 @@ class Api:
         """Answer a request, whatever it asks."""
         known = caller.known
         try:
-            if known is not None and known.said is not None:
+            if known is not None and (said := known.said) is not None:
                 caller.max_body = self._max_body_bytes
-                await self._pipeline.run(_call_again(caller, known.said, self._address(caller)), caller)
+                await self._pipeline.run(_call_again(said, self._address(caller)), caller)
             else:
                 await self._answer(caller)
         except Exception:  # noqa: BLE001 - the last place where a fault of ours can still get a clear answer
@@ -214,9 +214,11 @@ def _said(call: Call) -> Said | None:
         return None
     kind = value_of(call.headers, b"content-type")
     return Said(
+        method=call.method,
         path=call.path,
         label=call.label,
         endpoint=call.endpoint,
+        headers=[pair for pair in call.headers if pair[0] != b"content-length"],
         key=call.key,
         query=call.query,
         asked=call.asked,
@@ -224,18 +226,18 @@ def _said(call: Call) -> Said | None:
     )
 
 
-def _call_again(caller: HttpCaller, said: Said, address: str | None) -> Call:
+def _call_again(said: Said, address: str | None) -> Call:
     """The call that a known head stands for."""
     started_s, started_ms = time.perf_counter(), time.time_ns() // 1_000_000
     return Call(
         id=_new_id(started_ms),
         started_s=started_s,
         started_ms=started_ms,
-        method=caller.method,
+        method=said.method,
         path=said.path,
         label=said.label,
         endpoint=said.endpoint,
-        headers=caller.headers,
+        headers=said.headers,
         key=said.key,
         address=address,
         query=said.query,
@@ -246,7 +248,7 @@ def _call_again(caller: HttpCaller, said: Said, address: str | None) -> Call:
 
 def _new_id(started_ms: int) -> str:
     """In the order of time."""
-    return f"req_{started_ms:012x}{random.getrandbits(64):016x}"
+    return "req_" + (started_ms << 64 | random.getrandbits(64)).to_bytes(14, "big").hex()
 
 
 def _behind_proxies(address: str | None, headers: HeaderList, trusted: Networks) -> str | None:

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from ai_gateway.errors import BodyTooLarge
 from ai_gateway.ingress.responses import SECURITY_HEADERS
 
@@ -43,119 +45,82 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _BODILESS = frozenset({204, 304})
 
 
-class HttpCaller:
+class HttpCaller(msgspec.Struct, eq=False):
     """Reads the request's body, writes the answer. A write waits while the caller does not read."""
 
-    __slots__ = (
-        "_chunked",
-        "_connection",
-        "_expects",
-        "_flows",
-        "_head",
-        "_http_1_1",
-        "_mute",
-        "_parts",
-        "_reading",
-        "_size",
-        "_told",
-        "_waiter",
-        "disconnected",
-        "finished",
-        "headers",
-        "keep_alive",
-        "known",
-        "max_body",
-        "method",
-        "path",
-        "patient",
-        "query",
-        "received",
-        "started",
-        "task",
-    )
-
-    def __init__(
-        self,
-        connection: GatewayProtocol,
-        *,
-        method: str,
-        path: str,
-        query: bytes,
-        headers: HeaderList,
-        length: int,
-        http_1_1: bool,
-        expects: bool,
-        keep_alive: bool,
-        known: KnownHead | None = None,
-    ) -> None:
-        """`path` and `query` as they came; names of `headers` in lower case; `length` of the body, as
-        far as the head tells it; `expects`: the body comes if it is called for. `known`: the head, where the
-        next request may have the same."""
-        self._connection = connection
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.keep_alive = keep_alive
-        self.known = known
-        self.max_body = 0
-        """Bytes; set by whoever answers, before the body is read."""
-        self.task: asyncio.Task[None] | None = None
-        self.patient = False
-        """Not cancelled when the caller hangs up."""
-        self.received = False
-        """The request has come whole."""
-        self.started = False
-        self.finished = False
-        """The answer is out, or never will be."""
-        self.disconnected = False
-        self._http_1_1 = http_1_1
-        self._expects = expects
-        self._told = length
-        self._parts: list[bytes | bytearray] = []
-        self._size = 0
-        self._reading = False
-        self._waiter: asyncio.Future[None] | None = None
-        self._head = b""
-        self._chunked = False
-        self._flows = False
-        """The head is out, and chunks follow."""
-        self._mute = method == "HEAD"
+    connection: GatewayProtocol
+    method: str
+    path: str
+    """As it came, like `query`."""
+    query: bytes
+    headers: HeaderList
+    """Names in lower case."""
+    length: int
+    """Of the body, in bytes, as far as the head tells it."""
+    http_1_1: bool
+    expects: bool
+    """The body comes if it is called for."""
+    keep_alive: bool
+    known: KnownHead | None = None
+    """The head, where the next request may have the same."""
+    parts: list[bytes | bytearray] = []
+    """What has come of the body and was not taken yet."""
+    size: int = 0
+    """Of all that has come of it."""
+    received: bool = False
+    """The request has come whole."""
+    max_body: int = 0
+    """Bytes; set by whoever answers, before the body is read."""
+    task: asyncio.Task[None] | None = None
+    patient: bool = False
+    """Not cancelled when the caller hangs up."""
+    started: bool = False
+    finished: bool = False
+    """The answer is out, or never will be."""
+    disconnected: bool = False
+    _reading: bool = False
+    _waiter: asyncio.Future[None] | None = None
+    _head: bytes = b""
+    _chunked: bool = False
+    _flows: bool = False
+    """The head is out, and chunks follow."""
+    _mute: bool = False
+    """The answer has no body."""
 
     @property
     def peer(self) -> tuple[str, int] | None:
         """Address and port of the other end of the connection."""
-        return self._connection.peer
+        return self.connection.peer
 
     @property
     def http_version(self) -> str:
-        return "1.1" if self._http_1_1 else "1.0"
+        return "1.1" if self.http_1_1 else "1.0"
 
     @property
     def is_secure(self) -> bool:
         """Whether it came over TLS."""
-        return self._connection.is_secure
+        return self.connection.is_secure
 
     # What the connection calls
 
     def take(self, data: bytes) -> None:
         """A part of the body has come."""
-        parts = self._parts
+        parts = self.parts
         if len(parts) < MAX_PARTS:
             parts.append(data)
         else:
             self._append(data)
-        self._size += len(data)
-        if self._size > HIGH_WATER_BYTES and not self._reading:
-            self._connection.pause_reading()
+        self.size += len(data)
+        if self.size > HIGH_WATER_BYTES and not self._reading:
+            self.connection.pause_reading()
         self._wake()
 
     def _append(self, data: bytes) -> None:
-        last = self._parts[-1]
+        last = self.parts[-1]
         if isinstance(last, bytearray):
             last += data
         else:
-            self._parts.append(bytearray(data))
+            self.parts.append(bytearray(data))
 
     def complete(self) -> None:
         """The request has come whole."""
@@ -177,12 +142,12 @@ class HttpCaller:
 
     async def read_body(self) -> bytes:
         """Raises: BodyTooLarge."""
-        if self._told > self.max_body:
+        if self.length > self.max_body:
             raise self._too_large()
         self._reading = True
-        while not self.received and self._size <= self.max_body:
+        while not self.received and self.size <= self.max_body:
             await self.more()
-        if self._size > self.max_body:
+        if self.size > self.max_body:
             raise self._too_large()
         return self.part()
 
@@ -190,10 +155,10 @@ class HttpCaller:
         """Until something more of the body has come, or the request is over."""
         if self.received or self.disconnected or self.finished:
             return
-        if self._expects:
-            self._expects = False
-            self._connection.transport.write(_CONTINUE)
-        self._connection.resume_reading()
+        if self.expects:
+            self.expects = False
+            self.connection.transport.write(_CONTINUE)
+        self.connection.resume_reading()
         await self._wait()
 
     async def gone(self) -> None:
@@ -202,7 +167,7 @@ class HttpCaller:
             await self._wait()
 
     async def _wait(self) -> None:
-        self._waiter = self._connection.loop.create_future()
+        self._waiter = self.connection.loop.create_future()
         try:
             await self._waiter
         finally:
@@ -210,22 +175,22 @@ class HttpCaller:
 
     def part(self) -> bytes:
         """What has come of the body and was not taken yet."""
-        parts = self._parts
+        parts = self.parts
         if len(parts) == 1:
             return bytes(parts.pop())
-        self._parts = []
+        self.parts = []
         return b"".join(parts)
 
     async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
         self.begin(status, headers, len(body), _SECURITY)
         data = self._head if self._mute else self._head + body
         self._head = b""
-        connection = self._connection
+        connection = self.connection
         if connection.write_paused and not self.disconnected:
             await connection.drain()
         if not self.disconnected:
             connection.transport.write(data)
-        self._over()
+            self._over()
 
     async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
         """The head; it goes out with the first bytes of the body. Without a `length`, it is chunked."""
@@ -234,25 +199,38 @@ class HttpCaller:
     def begin(self, status: int, headers: HeaderList, length: int | None, own: bytes = b"") -> None:
         """As `start`, with no headers but these, `own` lines, the date and what says where the body ends."""
         self.started = True
-        parts = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, self._connection.own_lines()]
-        if headers:
-            parts.append(b"\r\n".join(map(_COLON.join, headers)))
-            parts.append(b"\r\n")
-        parts.append(own)
-        self._mute = self._mute or status in _BODILESS
-        if length is not None and status not in _BODILESS:
-            parts.append(b"content-length: %d\r\n" % length)
+        if self.expects:
+            self.expects = False
+        if status in _BODILESS or self.method == "HEAD":
+            self._mute = True
+        if length is not None and self.keep_alive and status not in _BODILESS:
+            end = b"content-length: %d\r\n\r\n" % length
+        else:
+            end = self._framing(status, length)
+        self._head = b"".join(
+            (
+                _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status,
+                self.connection.own_lines(),
+                b"\r\n".join(map(_COLON.join, headers)),
+                b"\r\n" if headers else b"",
+                own,
+                end,
+            )
+        )
+
+    def _framing(self, status: int, length: int | None) -> bytes:
+        """Where the answer ends, and whether the connection does: the end of its head."""
+        end = b""
+        if length is not None:
+            if status not in _BODILESS:
+                end = b"content-length: %d\r\n" % length
         elif not self._mute:
-            self._chunked = self._http_1_1
+            self._chunked = self.http_1_1
             if self._chunked:
-                parts.append(b"transfer-encoding: chunked\r\n")
+                end = b"transfer-encoding: chunked\r\n"
             else:
                 self.keep_alive = False  # HTTP/1.0: the end of the connection is the end of the body
-        if not self.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts.append(b"\r\n")
-        self._head = b"".join(parts)
-        self._expects = False
+        return end + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
 
     async def write(self, data: bytes) -> None:
         if self._chunked:
@@ -260,7 +238,7 @@ class HttpCaller:
         await self._put(data)
 
     def push(self, data: bytes) -> bool:
-        connection = self._connection
+        connection = self.connection
         if self._head or not self.started or connection.write_paused:
             return False
         if not (self.disconnected or self._mute):
@@ -268,7 +246,7 @@ class HttpCaller:
         return True
 
     def push_chunk(self, data: bytes, chunk: bytes) -> bool:
-        connection = self._connection
+        connection = self.connection
         if not self._flows or connection.write_paused or self.disconnected:
             return self.push(data)
         connection.transport.write(chunk)
@@ -278,16 +256,18 @@ class HttpCaller:
         if self._chunked:
             data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else _LAST_CHUNK
         await self._put(data)
-        self._over()
+        if not self.disconnected:
+            self._over()
 
     def _over(self) -> None:
-        if not self.disconnected:
-            self.finished = True
+        """The answer is out."""
+        self.finished = True
+        if self._waiter is not None:
             self._wake()
-            self._connection.answered(self)
+        self.connection.answered(self)
 
     def abort(self) -> None:
-        self._connection.transport.abort()
+        self.connection.transport.abort()
 
     async def _put(self, data: bytes) -> None:
         if self._mute:
@@ -296,14 +276,14 @@ class HttpCaller:
             data = self._head + data
             self._head = b""
             self._flows = self._chunked and not self._mute
-        connection = self._connection
+        connection = self.connection
         if connection.write_paused and not self.disconnected:
             await connection.drain()
         if data and not self.disconnected:
             connection.transport.write(data)
 
     def _too_large(self) -> BodyTooLarge:
-        self._parts = []
+        self.parts = []
         return BodyTooLarge(f"the request body is over {self.max_body} bytes")
 
 

@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from ai_gateway.errors import BadRequest, GatewayError
-from ai_gateway.ingress.caller import Application, HttpCaller
+from ai_gateway.ingress.caller import HIGH_WATER_BYTES, Application, HttpCaller
 from ai_gateway.ingress.heads import (
     HeadTooLarge,
     check_head,
@@ -174,25 +174,32 @@ class GatewayProtocol(asyncio.Protocol):
                 found = known.find(data) if self._at_rest else None
                 if found is None:
                     break
-                self._left, start = found
+                length, start = found
+                whole = start + length == len(data) <= HIGH_WATER_BYTES
                 data = data[start:]
                 self._strangers = 0
+                said = known.said
+                caller = HttpCaller(
+                    self,
+                    known.method,
+                    known.path,
+                    known.query,
+                    known.headers(length) if said is None else said.headers,
+                    length,
+                    True,
+                    False,
+                    not self.draining,
+                    known,
+                )
+                if whole:
+                    caller.parts, caller.size, caller.received = [data], length, True
+                    self._patience.rest()
+                    self._enter(caller)
+                    return b""
+                self._left = length
                 self._at_rest = False
                 self._patience.begin(self.now_s)
-                self._enter(
-                    HttpCaller(
-                        self,
-                        method=known.method,
-                        path=known.path,
-                        query=known.query,
-                        headers=known.headers(self._left),
-                        length=self._left,
-                        http_1_1=True,
-                        expects=False,
-                        keep_alive=not self.draining,
-                        known=known,
-                    )
-                )
+                self._enter(caller)
             part = data if len(data) <= self._left else data[: self._left]
             if part:
                 data = data[len(part) :]

@@ -16,6 +16,7 @@ __all__ = ["KnownHead"]
 MAX_KEPT_BYTES = 8 * 1024
 """Of a head: each connection keeps one."""
 MAX_DIGITS = 12
+_ZERO = ord("0")
 _END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length:"
 
@@ -80,14 +81,17 @@ class KnownHead:
 
     def find(self, data: bytes) -> tuple[int, int] | None:
         """Where `data` begins with this head: the length of its body, and where that begins, in bytes."""
-        before = self._before
+        before, after = self._before, self._after
         if not data.startswith(before):
             return None
-        end = data.find(b"\r", len(before), len(before) + MAX_DIGITS + 1)
-        if end < 0 or not data.startswith(self._after, end):
+        start = len(before)
+        end = data.find(b"\r", start, start + MAX_DIGITS + 1)
+        if end < 0 or not data.startswith(after, end):
             return None
-        digits = data[len(before) : end]
-        return (int(digits), end + len(self._after)) if _is_length(digits) else None
+        digits = data[start:end]
+        if not digits.isdigit() or (digits[0] == _ZERO and end - start > 1):
+            return None
+        return int(digits), end + len(after)
 
     def headers(self, length: int) -> list[tuple[bytes, bytes]]:
         """The headers of such a request."""

@@ -24,12 +24,13 @@ DRAIN_BYTES = 64 * 1024
 class AiohttpResponse:
     """An answer over aiohttp."""
 
-    __slots__ = ("_response", "_timeout_s", "headers", "status")
+    __slots__ = ("_response", "_timeout_s", "headers", "known", "status")
 
     def __init__(self, response: aiohttp.ClientResponse, timeout_s: float) -> None:
         self._response = response
         self._timeout_s = timeout_s
         self.status = response.status
+        self.known = None
         self.headers = [(name.lower(), value) for name, value in response.raw_headers]
 
     async def chunk(self) -> bytes:

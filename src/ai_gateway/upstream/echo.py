@@ -80,6 +80,7 @@ class EchoResponse:
         self.status = status
         self.headers = [(b"content-type", content_type)]
         self._chunks = chunks
+        self.known = None
 
     async def chunk(self) -> bytes:
         await asyncio.sleep(0)  # a long echo takes turns with everyone else

@@ -13,6 +13,7 @@ from ai_gateway.core.trace import TraceContext
 from ai_gateway.providers import Upstream
 
 __all__ = [
+    "HeaderPairs",
     "Headers",
     "for_caller",
     "for_translated",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 Headers = Sequence[tuple[bytes, bytes]]
+HeaderPairs = list[tuple[bytes, bytes]]
 
 _HOP_BY_HOP = frozenset(
     {
@@ -203,6 +205,8 @@ def is_json(content_type: bytes | None) -> bool:
 
 
 def is_event_stream(content_type: bytes | None) -> bool:
+    if content_type == b"text/event-stream":
+        return True
     return (content_type or b"").partition(b";")[0].strip().lower() == b"text/event-stream"
 
 

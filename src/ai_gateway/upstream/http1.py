@@ -13,8 +13,11 @@ import contextlib
 import ssl
 from urllib.parse import urlsplit
 
+import msgspec
+
 from ai_gateway.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.http1_connection import Connection, Stale
+from ai_gateway.upstream.known_answer import KnownAnswer
 from ai_gateway.upstream.transport import SentHead, Take, TakeChunk, UpstreamRequest
 
 __all__ = ["Http1Response", "Http1Transport"]
@@ -30,16 +33,15 @@ Origin = tuple[str, str, int]
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
-class Http1Response:
+class Http1Response(msgspec.Struct, eq=False):
     """An answer whose head has arrived."""
 
-    __slots__ = ("_connection", "_pool", "headers", "status")
-
-    def __init__(self, connection: Connection, pool: list[Connection]) -> None:
-        self._connection: Connection | None = connection
-        self._pool = pool
-        self.status = connection.status
-        self.headers = connection.headers
+    _connection: Connection | None
+    _pool: list[Connection]
+    """Gets the connection back where it can serve again."""
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    known: KnownAnswer | None
 
     async def chunk(self) -> bytes:
         connection = self._connection
@@ -51,7 +53,8 @@ class Http1Response:
         return data
 
     def arrived(self) -> bytes | None:
-        data = None if self._connection is None else self._connection.arrived()
+        connection = self._connection
+        data = None if connection is None else connection.arrived()
         if data is not None:
             self.close()
         return data
@@ -93,22 +96,29 @@ class Http1Transport:
         self._sweeper = self._loop.call_later(IDLE_S, self._sweep)
 
     async def send(self, request: UpstreamRequest) -> Http1Response:
-        start = self._start(request)
-        if request.body or request.method in _WITH_BODY:
-            head = b"%bContent-Length: %d\r\n\r\n" % (start.lines, len(request.body))
+        sent = request.sent
+        start = None if sent is None else sent.head
+        if start is None or start.url != request.url or start.method != request.method:
+            start = self._start(request)
+        body = request.body
+        if body or request.method in _WITH_BODY:
+            head = b"%bContent-Length: %d\r\n\r\n" % (start.lines, len(body))
         else:
             head = start.lines + b"\r\n"
-        origin = start.origin
-        pool = self._idle.setdefault(origin, [])
-        if request.repeatable and (connection := self._idle_connection(pool)) is not None:
+        pool = self._idle.get(start.origin)
+        if pool is None:
+            pool = self._idle[start.origin] = []
+        elif request.repeatable and (connection := self._idle_connection(pool)) is not None:
             try:
                 await connection.exchange(head, request)
-                return Http1Response(connection, pool)
+                return Http1Response(
+                    connection, pool, connection.status, connection.headers, connection.known
+                )
             except Stale:
                 pass  # closed under our hands, unanswered: once more, where that cannot be the reason
-        connection = await self._connect(origin, min(CONNECT_TIMEOUT_S, request.patience_s))
+        connection = await self._connect(start.origin, min(CONNECT_TIMEOUT_S, request.patience_s))
         await connection.exchange(head, request)
-        return Http1Response(connection, pool)
+        return Http1Response(connection, pool, connection.status, connection.headers, connection.known)
 
     async def close(self) -> None:
         self._sweeper.cancel()
@@ -150,15 +160,11 @@ class Http1Transport:
         return self._tls
 
     def _start(self, request: UpstreamRequest) -> SentHead:
-        """Raises: UpstreamUnreachable where the address holds what no URL may."""
-        sent = request.sent
-        head = None if sent is None else sent.head
-        if head is not None and head.url == request.url and head.method == request.method:
-            return head
+        """The head, to be remembered. Raises: UpstreamUnreachable where the address holds what no URL may."""
         origin, host = self._target(request.url)
         head = SentHead(request.method, request.url, origin, _lines(request, host))
-        if sent is not None:
-            sent.head = head
+        if request.sent is not None:
+            request.sent.head = head
         return head
 
     def _target(self, url: str) -> tuple[Origin, str]:

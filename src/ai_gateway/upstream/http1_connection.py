@@ -12,6 +12,7 @@ from typing import cast
 import httptools
 
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
+from ai_gateway.upstream.known_answer import KnownAnswer
 from ai_gateway.upstream.size_lines import LINE_BREAK, SIZE_LINES, size_line
 from ai_gateway.upstream.transport import Take, TakeChunk, UpstreamRequest
 
@@ -22,7 +23,9 @@ READ_HIGH_BYTES = 16 * 1024
 """Past this the connection is not read until the caller has taken what is there."""
 PLAIN_BYTES = 4096
 """Up to here a read is looked at for being a chunk, neither more nor less: what an event of a stream is."""
+MAX_STRANGERS = 4
 _LF = 10
+_NEVER = float("inf")
 _SIZING = (b"content-length", b"transfer-encoding")
 
 
@@ -47,11 +50,16 @@ class Connection(asyncio.BufferedProtocol):
         "_head_bytes",
         "_in_head",
         "_interim",
+        "_known",
+        "_lasts",
+        "_left",
         "_loop",
         "_parser",
         "_paused",
         "_queued",
         "_reusable",
+        "_rings_at",
+        "_strangers",
         "_take_chunk",
         "_take_part",
         "_timeout_s",
@@ -61,6 +69,7 @@ class Connection(asyncio.BufferedProtocol):
         "busy",
         "headers",
         "idle_since",
+        "known",
         "lost",
         "on_chunk_complete",
         "on_chunk_header",
@@ -85,29 +94,39 @@ class Connection(asyncio.BufferedProtocol):
         self.served = 0
         self.idle_since = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = _NEVER
         self._deadline = 0.0
         self._timeout_s = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._take_part: Take | None = None
         """Gets what comes of the body, without anybody being woken."""
         self._take_chunk: TakeChunk | None = None
+        self._known: KnownAnswer | None = None
+        self._strangers = 0
+        """Heads in a row that were not known."""
+        self._lasts = False
+        """By its head, the connection goes on behind the answer."""
+        self.status = 0
+        self._chunks: list[bytes] = []
+        self._queued = 0
+        self._between = False
+        """The next byte is known to be the first of a chunk."""
+        self._interim = False
+        self._paused = False
+        self._broken: UpstreamError | None = None
         self._reset()
 
     def _reset(self) -> None:
-        self.status = 0
+        """Before the next answer, where the one before has ended well: all of it is taken."""
         self.headers: list[tuple[bytes, bytes]] = []
-        self._chunks: list[bytes] = []
-        self._queued = 0
+        self.known: KnownAnswer | None = None
+        """The head, where it is one that comes again."""
+        self._left = 0
+        """Bytes of the body behind a known head that are to come."""
         self._head_bytes = 0
         self._in_head = True
-        self._between = False
-        """The next byte is known to be the first of a chunk."""
         self._whole.clear()
-        self._interim = False
-        self._complete = False
-        self._reusable = False
-        self._paused = False
-        self._broken: UpstreamError | None = None
+        self._complete = self._reusable = False
 
     # What asyncio calls
 
@@ -153,6 +172,11 @@ class Connection(asyncio.BufferedProtocol):
         if not self.busy or self._complete or parser is None:
             self._hang_up()  # nobody asked: whatever this is, the connection cannot be trusted again
             return False
+        if self._left:
+            return self._read_on(self._buffer[:nbytes].tobytes())
+        fresh = self._in_head and not self._head_bytes
+        if fresh and self._known is not None and self._read_known(self._known, nbytes):
+            return True
         if self._in_head:
             self._head_bytes += nbytes
         try:
@@ -163,9 +187,54 @@ class Connection(asyncio.BufferedProtocol):
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(UpstreamProtocolError(f"the upstream's headers are over {MAX_HEAD_BYTES} bytes"))
             return False
+        if fresh and not self._in_head and self._strangers < MAX_STRANGERS:
+            self._get_to_know(nbytes)
         if self._take_chunk is not None:
             # Behind a chunk, a line break is the end of it, or of the next one's size.
             self._between = bool(self._whole) and self._buffer[nbytes - 1] == _LF and not self._complete
+        return True
+
+    def _get_to_know(self, nbytes: int) -> None:
+        """A head that came in one read, for the next time; not of an upstream whose heads all differ."""
+        self._strangers += 1
+        before, self._known = self._known, None
+        if self._lasts:
+            data = self._buffer[:nbytes].tobytes()
+            self._known = KnownAnswer.of(data, self.headers, self.status, before)
+
+    def _read_known(self, known: KnownAnswer, nbytes: int) -> bool:
+        """An answer with a head that need not be parsed; False where it is for the parser."""
+        data = self._buffer[:nbytes].tobytes()
+        found = known.find(data)
+        if found is None:
+            return False
+        headers, start, length = found
+        left = start + length - nbytes
+        if left < 0:
+            return False  # something comes behind it
+        self.headers, self.known, self.status = headers, known, known.status
+        self._in_head = False
+        self._strangers = 0
+        if nbytes > start:
+            self._chunks = [data[start:]]
+            self._queued = nbytes - start
+        if left:
+            self._left = left
+        else:
+            self._complete = self._reusable = True
+        return True
+
+    def _read_on(self, data: bytes) -> bool:
+        """More of a body behind a known head. As `_parse`."""
+        self.on_body(data[: self._left])
+        self._left -= len(data)
+        if self._left > 0:
+            return True
+        self._complete = self._reusable = True
+        if self._left < 0:
+            self._left = 0
+            self._fail(UpstreamProtocolError("the upstream's answer goes on behind its end"))
+            return False
         return True
 
     def _hand_over(self, take: Take) -> bool:
@@ -182,8 +251,9 @@ class Connection(asyncio.BufferedProtocol):
     def _throw(self, error: Exception) -> None:
         """Where the body is waited for."""
         self._take_part = self._take_chunk = None
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(error)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(error)
 
     def _pause(self) -> None:
         if self.transport is not None and not self._complete:
@@ -225,6 +295,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         self.status = status
         self._in_head = False
+        self._lasts = bool(self._parser.should_keep_alive())
 
     def on_body(self, data: bytes) -> None:
         self._chunks.append(data)
@@ -235,26 +306,28 @@ class Connection(asyncio.BufferedProtocol):
             self.headers = []
             return
         self._complete = True
-        self._reusable = self._parser is not None and self._parser.should_keep_alive()
+        self._reusable = self._parser is not None and bool(self._parser.should_keep_alive())
 
     # What the transport calls
 
     async def exchange(self, head: bytes, request: UpstreamRequest) -> None:
         """Send a request and wait for the answer's head. Raises: UpstreamError, Stale."""
-        assert self.transport is not None
+        transport = self.transport
+        assert transport is not None
         if self.served:
             self._reset()
         self.busy = True
-        self._timeout_s = request.patience_s
+        self._timeout_s = request.first_s or request.timeout_s
         body = request.body
         if len(body) <= READ_HIGH_BYTES:
-            self.transport.write(head + body)
+            transport.write(head + body)
         else:
-            self.transport.writelines((head, body))
+            transport.writelines((head, body))
         try:
             while self._in_head:
-                self._check()
-                await self._wait("no answer")
+                if self._broken is not None:
+                    raise self._failure(self._broken)
+                await self._arrival()
         except BaseException:
             self.close()
             raise
@@ -271,8 +344,9 @@ class Connection(asyncio.BufferedProtocol):
                 return self._take()
             if self._complete:
                 return b""
-            self._check()
-            await self._wait("no further data")
+            if self._broken is not None:
+                raise self._failure(self._broken)
+            await self._arrival()
 
     async def pass_on(self, take: Take, take_chunk: TakeChunk | None) -> bool:
         """As `UpstreamResponse.pass_on`."""
@@ -281,11 +355,12 @@ class Connection(asyncio.BufferedProtocol):
                 return True
             if self._complete:
                 return False
-            self._check()
+            if self._broken is not None:
+                raise self._failure(self._broken)
             self._take_part, self._take_chunk = take, take_chunk
             self._between = False
             try:
-                await self._wait("no further data")
+                await self._arrival()
             finally:
                 declined = self._take_part is None
                 self._take_part = self._take_chunk = None
@@ -302,11 +377,13 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.resume_reading()
         return data
 
-    def _check(self) -> None:
-        if self._broken is not None:
-            if self.served and self._in_head and not self._head_bytes:
-                raise Stale from self._broken
-            raise self._broken
+    def _failure(self, broken: UpstreamError) -> Exception:
+        """What to raise where the connection broke."""
+        if self.served and self._in_head and not self._head_bytes:
+            stale = Stale()
+            stale.__cause__ = broken
+            return stale
+        return broken
 
     @property
     def complete(self) -> bool:
@@ -315,10 +392,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def release(self) -> bool:
         """End the exchange: True where the connection can serve another one."""
-        if not self.complete or not self._reusable or self.lost or self.transport is None:
-            self.close()
-            return False
-        if self.transport.is_closing() or self.transport.get_write_buffer_size():
+        transport = self.transport
+        if (
+            not self._reusable
+            or not self._complete
+            or self._queued
+            or self.lost
+            or transport is None
+            or transport.is_closing()
+            or transport.get_write_buffer_size()
+        ):
             self.close()
             return False
         self.busy = False
@@ -346,32 +429,33 @@ class Connection(asyncio.BufferedProtocol):
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    async def _wait(self, what: str) -> None:
-        """Until something arrives. One timer serves the whole connection, set again only when it fires."""
-        self._deadline = self._loop.time() + self._timeout_s
-        if self._timer is None or self._timer.cancelled() or self._timer.when() > self._deadline:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(self._deadline, self._expire)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        except TimeoutError as error:
-            raise UpstreamTimeout(
-                f"{what} from the upstream within {round(self._timeout_s, 2):g} seconds"
-            ) from error
-        finally:
-            self._waiter = None
+    def _arrival(self) -> asyncio.Future[None]:
+        """Of whatever comes next. One timer serves the whole connection, set again only when it fires."""
+        deadline = self._deadline = self._loop.time() + self._timeout_s
+        if deadline < self._rings_at:
+            self._ring_at(deadline)
+        waiter = self._waiter = self._loop.create_future()
+        return waiter
+
+    def _ring_at(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = when
+        self._timer = self._loop.call_at(when, self._expire)
 
     def _expire(self) -> None:
-        self._timer = None
+        self._timer, self._rings_at = None, _NEVER
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
         if self._loop.time() >= self._deadline - 0.001:
-            waiter.set_exception(TimeoutError())
+            what = "no answer" if self._in_head else "no further data"
+            self._waiter = None
+            waiter.set_exception(
+                UpstreamTimeout(f"{what} from the upstream within {round(self._timeout_s, 2):g} seconds")
+            )
         else:
-            self._timer = self._loop.call_at(self._deadline, self._expire)
+            self._ring_at(self._deadline)
 
 
 def _lost(unanswered: bool) -> UpstreamError:

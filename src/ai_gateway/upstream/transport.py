@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from ai_gateway.upstream.known_answer import KnownAnswer
+
 __all__ = [
     "SentHead",
     "SentHeaders",
@@ -73,6 +75,11 @@ class UpstreamResponse(Protocol):
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """As received; names in lower case."""
+        ...
+
+    @property
+    def known(self) -> KnownAnswer | None:
+        """The head, where it is one that comes again."""
         ...
 
     async def chunk(self) -> bytes:

@@ -248,7 +248,7 @@ async def test_a_body_of_many_small_chunks(line: Line) -> None:
     await line.say(b"2\r\nab\r\n" * 5000)
     active = line.protocol.active
     assert active is not None
-    assert len(active._parts) < 100
+    assert len(active.parts) < 100
     await line.say(b"0\r\n\r\n")
     assert line.answers() == [(200, b"POST /b " + b"ab" * 5000)]
 
