@@ -32,6 +32,7 @@ __all__ = [
     "deliver",
     "end_stream",
     "open_answer",
+    "open_arrived",
     "pass_stream",
     "refuse",
 ]
@@ -75,6 +76,31 @@ async def answer_locally(call: Call, caller: Caller, entry: Entry, exchange: Exc
     await caller.reply(200, answer_headers(call, entry, headers), body)
 
 
+def open_arrived(
+    entry: Entry, response: UpstreamResponse, upstream: Upstream, exchange: Exchange, rendered: Rendered
+) -> Opened | None:
+    """As `open_answer`, of an unstreamed answer of JSON that has come whole, with a head that comes again;
+    None of any other. Raises: UpstreamError.
+    """
+    known = response.known
+    if known is None or not known.is_json or exchange.streaming or response.status >= 300:
+        return None
+    body = response.arrived()
+    if body is None:
+        return None
+    entry.first_byte(time.perf_counter())
+    if exchange.translated or rendered.dropped:
+        headers = passed_headers(response.headers, upstream, exchange, rendered)
+    else:
+        headers = known.passed(response.headers, upstream)
+    try:
+        answer, entry.meter = exchange.whole(body)
+    except UpstreamError as error:
+        blot(error, upstream.credential)
+        raise
+    return Opened(response=response, headers=headers, body=answer, credential=upstream.credential)
+
+
 async def open_answer(
     call: Call,
     entry: Entry,
@@ -92,33 +118,12 @@ async def open_answer(
         entry.generating = None
         raise await read_error(response, upstream, exchange)
     try:
-        opened = _open_arrived(entry, response, upstream, exchange, rendered) or await _open(
-            call, entry, response, upstream, exchange, rendered, bound
-        )
+        opened = await _open(call, entry, response, upstream, exchange, rendered, bound)
     except UpstreamError as error:
         blot(error, upstream.credential)
         raise
     opened.credential = upstream.credential
     return opened
-
-
-def _open_arrived(
-    entry: Entry, response: UpstreamResponse, upstream: Upstream, exchange: Exchange, rendered: Rendered
-) -> Opened | None:
-    """An unstreamed answer of JSON that has come whole, with a head that comes again; None of any other."""
-    known = response.known
-    if known is None or not known.is_json or exchange.streaming:
-        return None
-    body = response.arrived()
-    if body is None:
-        return None
-    entry.first_byte(time.perf_counter())
-    if exchange.translated or rendered.dropped:
-        headers = passed_headers(response.headers, upstream, exchange, rendered)
-    else:
-        headers = known.passed(response.headers, upstream)
-    answer, entry.meter = exchange.whole(body)
-    return Opened(response=response, headers=headers, body=answer)
 
 
 async def _open(

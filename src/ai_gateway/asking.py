@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from ai_gateway.answering import Opened, open_answer
+from ai_gateway.answering import Opened, open_answer, open_arrived
 from ai_gateway.call import Call
 from ai_gateway.core.ledger import MAX_LOGGED_BODY, Entry, Price
 from ai_gateway.core.record import Attempt, milliseconds
@@ -25,16 +25,17 @@ from ai_gateway.dialects.opening import open_exchange
 from ai_gateway.dialects.relay_stream import StreamRelay
 from ai_gateway.dialects.translation import Moment
 from ai_gateway.errors import BadRequest, NotFound, UpstreamError
+from ai_gateway.outgoing import way_of
 from ai_gateway.policy.attempts import BUSY, Attempts, begin
 from ai_gateway.policy.interface import Reserved
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.providers import Provider, Upstream
-from ai_gateway.upstream.headers import for_translated, for_upstream, is_plain, traced, value_of
+from ai_gateway.upstream.headers import is_plain, traced, value_of
 from ai_gateway.upstream.media import MediaFetcher, inline_urls
 from ai_gateway.upstream.pool import TransportPool
-from ai_gateway.upstream.transport import SentHeaders, UpstreamRequest
+from ai_gateway.upstream.transport import UpstreamRequest
 
 __all__ = ["Asker", "Costs", "Order", "Reader", "check_plain", "moment_of", "read"]
 
@@ -126,8 +127,28 @@ class Asker:
             max_retries=self._max_retries,
             safe=order.repeatable,
         )
+        prepared: _Prepared | None = None
+        error: UpstreamError | None = None
         try:
-            return await self._until_answered(order, attempts)
+            while True:
+                if prepared is None or prepared.target is not attempts.target:
+                    prepared = await self._prepare_next(order, attempts, error)
+                    if prepared is None:
+                        return None
+                opened, error = await self._try(order, prepared, attempts.left_s(time.monotonic()))
+                if error is None and opened is not None:
+                    attempts.succeeded(time.monotonic())
+                    return opened, prepared.target
+                assert error is not None
+                pause_s = attempts.failed(error, now_s=time.monotonic(), jitter=random.random())  # noqa: S311 - to spread, not to hide
+                if pause_s is None:
+                    if opened is None:
+                        raise error
+                    return opened, prepared.target  # what the provider said of its failure is passed on
+                order.entry.end_attempt(error, time.perf_counter())
+                if opened is not None:
+                    opened.response.close()
+                await asyncio.sleep(pause_s)
         finally:
             attempts.abandoned()
 
@@ -135,35 +156,6 @@ class Asker:
         """An answer that had begun broke off. A refusal, or being busy, says that the upstream works."""
         if failure.retryable and failure.status != BUSY:
             self._upkeep.failed(target, time.monotonic(), probe=False)
-
-    async def _until_answered(self, order: Order, attempts: Attempts) -> tuple[Opened, Target] | None:
-        prepared: _Prepared | None = None
-        opened: Opened | None
-        error: UpstreamError | None = None
-        while True:
-            if prepared is None or prepared.target is not attempts.target:
-                prepared = await self._prepare_next(order, attempts, error)
-                if prepared is None:
-                    return None
-            opened, error = None, None
-            try:
-                opened = await self._try(order, prepared, attempts.left_s(time.monotonic()))
-                error = opened.fault
-            except UpstreamError as failure:
-                error = failure
-            if error is None:
-                attempts.succeeded(time.monotonic())
-                assert opened is not None
-                return opened, prepared.target
-            pause_s = attempts.failed(error, now_s=time.monotonic(), jitter=random.random())  # noqa: S311 - to spread, not to hide
-            if pause_s is None:
-                if opened is None:
-                    raise error
-                return opened, prepared.target  # what the provider said of its failure is passed on
-            order.entry.end_attempt(error, time.perf_counter())
-            if opened is not None:
-                opened.response.close()
-            await asyncio.sleep(pause_s)
 
     async def _prepare_next(
         self, order: Order, attempts: Attempts, failure: UpstreamError | None
@@ -190,14 +182,17 @@ class Asker:
                         raise
                     raise failure from None
 
-    async def _try(self, order: Order, prepared: _Prepared, patience_s: float) -> Opened:
-        """One call to a provider. Raises: UpstreamError."""
-        entry, call, target = order.entry, order.call, prepared.target
+    async def _try(
+        self, order: Order, prepared: _Prepared, patience_s: float
+    ) -> tuple[Opened | None, UpstreamError | None]:
+        """One call to a provider: what it says, and its failure."""
+        entry, call, target, exchange = order.entry, order.call, prepared.target, prepared.exchange
+        record, upstream, job = entry.record, target.upstream, call.endpoint.job
         started_ms = milliseconds(time.perf_counter() - call.started_s)
-        if not entry.record.attempts:
-            entry.record.overhead_ms = started_ms
+        if not record.attempts:
+            record.overhead_ms = started_ms
         attempt = Attempt(
-            provider=target.upstream.provider_name,
+            provider=upstream.provider_name,
             backend=target.backend,
             model=target.model or "",
             round=order.round,
@@ -205,35 +200,33 @@ class Asker:
         )
         entry.begin_attempt(
             attempt,
-            price=self._price(call, target),
-            generating=prepared.exchange if call.endpoint.job in _GENERATES else None,
+            price=_FREE if job is _COUNT else self._costs.tariff(upstream, target.model or ""),
+            generating=exchange if job in _GENERATES else None,
         )
-        outgoing = _of_attempt(prepared.outgoing, patience_s, call.trace, entry.record.attempts)
+        outgoing = prepared.outgoing
+        if patience_s < outgoing.timeout_s - PATIENCE_STEP_S or call.trace is not None:
+            outgoing = _of_attempt(outgoing, patience_s, call.trace, record.attempts)
         try:
-            response = await self._transports.of(target.upstream).send(outgoing)
+            response = await self._transports.of(upstream).send(outgoing)
         except UpstreamError as error:
             if not error.arrived:
                 entry.generating = None
-            raise
+            return None, error
         attempt.status = response.status
         try:
-            return await open_answer(
-                call,
-                entry,
-                response,
-                target.upstream,
-                prepared.exchange,
-                prepared.rendered,
-                partial(_bound, order) if order.reservation.bounded else None,
-            )
+            opened = open_arrived(entry, response, upstream, exchange, prepared.rendered)
+            if opened is None:
+                bound = partial(_bound, order) if order.reservation.bounded else None
+                opened = await open_answer(
+                    call, entry, response, upstream, exchange, prepared.rendered, bound
+                )
+        except UpstreamError as error:
+            response.close()
+            return None, error
         except BaseException:
             response.close()
             raise
-
-    def _price(self, call: Call, target: Target) -> Price:
-        if call.endpoint.job is _COUNT:
-            return _FREE
-        return self._costs.tariff(target.upstream, target.model or "")
+        return opened, opened.fault
 
 
 def _prepare(order: Order, target: Target, exchange: Exchange) -> _Prepared | None:
@@ -250,19 +243,15 @@ def _prepare(order: Order, target: Target, exchange: Exchange) -> _Prepared | No
     if rendered is None:
         entry.record.model_served = target.model
         return None
-    upstream = target.upstream
-    sent = outgoing_headers(call, upstream, exchange, rendered)
+    way = way_of(call, target, exchange, rendered)
+    sent = way.sent
     outgoing = UpstreamRequest(
         method=call.method,
-        url=upstream.url(
-            rendered.path or call.path,
-            model=target.model,
-            query=joined(rendered.query, call, exchange),
-        ),
+        url=way.url,
         headers=sent.pairs,
-        sent=sent,
         body=rendered.body,
         timeout_s=client.settings.timeout_seconds,
+        sent=sent,
         repeatable=order.repeatable,
     )
     return _Prepared(target=target, exchange=exchange, rendered=rendered, outgoing=outgoing)
@@ -337,30 +326,6 @@ def check_plain(call: Call) -> None:
 def moment_of(call: Call) -> Moment:
     """What makes the answer's ids unique."""
     return Moment(id=call.id.removeprefix("req_"), created_s=call.started_ms // 1000)
-
-
-def joined(query: str, call: Call, exchange: Exchange) -> str:
-    """The query for the upstream: what the dialect needs, and the caller's own where it is relayed."""
-    own = "" if exchange.translated else call.query
-    return f"{query}&{own}" if query and own else query or own
-
-
-def outgoing_headers(call: Call, upstream: Upstream, exchange: Exchange, rendered: Rendered) -> SentHeaders:
-    """The caller's own headers pass; those of another dialect mean nothing to this provider."""
-    if exchange.foreign:
-        return SentHeaders(for_translated(call.headers, upstream, rendered.headers))
-    said = call.said if exchange.is_json and not rendered.headers else None
-    if said is not None and said.sent is not None and said.upstream is upstream:
-        return said.sent
-    kind = b"application/json" if exchange.is_json else value_of(call.headers, b"content-type")
-    headers = for_upstream(call.headers, upstream, kind)
-    if rendered.headers:
-        own = dict(headers)
-        headers += [pair for pair in rendered.headers if pair[1] not in own.get(pair[0], "")]
-    sent = SentHeaders(headers)
-    if said is not None:
-        said.upstream, said.sent = upstream, sent
-    return sent
 
 
 def log_bodies(entry: Entry, asked: bytes, sent: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,11 +10,11 @@ import msgspec
 from ai_gateway.core.trace import TraceContext
 from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.interface import Asked
-from ai_gateway.policy.snapshot import KeyGrant
-from ai_gateway.providers import Upstream
+from ai_gateway.policy.snapshot import ClientPolicy, KeyGrant
+from ai_gateway.policy.targets import Target
 from ai_gateway.upstream.transport import SentHeaders
 
-__all__ = ["Call", "Caller", "HeaderList", "Said"]
+__all__ = ["Call", "Caller", "HeaderList", "Said", "Way"]
 
 HeaderList = list[tuple[bytes, bytes]]
 
@@ -36,9 +37,29 @@ class Said(msgspec.Struct, kw_only=True, eq=False):
     """What the key opens."""
     moment: object = None
     """The snapshot's, in which `grant` holds."""
-    upstream: Upstream | None = None
-    sent: SentHeaders | None = None
-    """What goes to `upstream`."""
+    client: ClientPolicy | None = None
+    model: str | None = None
+    target: Target | None = None
+    """Where `client` is led that asks for `model`."""
+    way: Way | None = None
+    """Of the last request."""
+
+
+class Way(msgspec.Struct, eq=False):
+    """Where a request goes, and with what headers: all of it follows from its head and from what stands here
+    first."""
+
+    target: Target
+    path: str | None
+    """Of the rendered request, as its query and headers."""
+    query: str
+    needed: Sequence[tuple[str, str]]
+    foreign: bool
+    translated: bool
+    is_json: bool
+    """As of the exchange."""
+    url: str
+    sent: SentHeaders
 
 
 class Call(msgspec.Struct, kw_only=True, eq=False):

@@ -23,9 +23,9 @@ from ai_gateway.dialects.endpoints import Job
 from ai_gateway.dialects.estimates import check_input
 from ai_gateway.dialects.tool_conversation import RoundExchange
 from ai_gateway.errors import GatewayError, Overloaded, UpstreamError
-from ai_gateway.policy.access import authenticate, check_grant, resolve_model, served_model
+from ai_gateway.policy.access import authenticate, check_grant, resolve_model
 from ai_gateway.policy.snapshot import ClientPolicy, KeyGrant, Snapshot
-from ai_gateway.policy.targets import target_of
+from ai_gateway.policy.targets import Target, target_of
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import value_of
 
@@ -101,7 +101,8 @@ class Pipeline:
     async def run(self, call: Call, caller: Caller) -> None:
         """Answer one call, whatever happens; its row is in the spool before the last byte goes out."""
         entry = self.open(call)
-        self._load[0] += 1
+        load = self._load
+        load[0] += 1
         try:
             await self._serve(call, caller, entry)
         except GatewayError as error:
@@ -114,8 +115,9 @@ class Pipeline:
             entry.record.status, entry.record.error = 500, "internal_error"
             raise
         finally:
-            self._load[0] -= 1
-            entry.settle(time.perf_counter())
+            load[0] -= 1
+            if not entry.settled:
+                entry.settle(time.perf_counter())
 
     def enter(self, call: Call, entry: Entry) -> ClientPolicy:
         """Authenticate: the client that this call belongs to. A refusal, too, is logged under its name.
@@ -126,11 +128,11 @@ class Pipeline:
         client = grant.client
         record = entry.record
         record.client_id, record.client_name, record.key_tail = client.id, client.name, grant.tail
-        if call.grant is None:
+        if not grant.lasts and call.grant is None:
             check_grant(grant, address=call.address, now_s=call.started_ms / 1000)
         record.provider = client.settings.backend
         self._admitter.introduce(call, entry, client)
-        reason = self._gate.closed(self.in_flight)
+        reason = self._gate.closed(self._load[0])
         if reason is not None:
             raise Overloaded(reason, retry_after_s=OVERLOAD_RETRY_AFTER_S)
         return client
@@ -138,26 +140,26 @@ class Pipeline:
     def _granted(self, call: Call) -> KeyGrant:
         """Raises: Unauthenticated."""
         said, snapshot = call.said, self.snapshot
-        if said is not None and said.grant is not None and said.moment is snapshot.moment:
-            return said.grant
-        grant = authenticate(snapshot, call.key)
-        if said is not None:
-            said.grant, said.moment = grant, snapshot.moment
+        if said is None:
+            return authenticate(snapshot, call.key)
+        grant = said.grant
+        if grant is None or said.moment is not snapshot.moment:
+            grant = said.grant = authenticate(snapshot, call.key)
+            said.moment = snapshot.moment
         return grant
 
     async def _serve(self, call: Call, caller: Caller, entry: Entry) -> None:
         client = self.enter(call, entry)
         body = await caller.read_body()
-        upstream = upstream_of(client)
-        serves, reader = partial(served_model, client), None
+        provider, reader = upstream_of(client).provider, None
         if client.runs_tools:
-            reader = self._converser.reader(call, client, body, upstream.provider, serves)
+            reader = self._converser.reader(call, client, body, provider, client.serves)
         reader = reader or partial(read, call, body)
-        exchange = reader(upstream.provider, serves)
+        exchange = reader(provider, client.serves)
         entry.record.model_asked, entry.record.streaming = exchange.model, exchange.streaming
-        model = resolve_model(client, exchange.model, required=call.endpoint.job in _NEEDS_MODEL)
+        target = _main_target(call, client, exchange.model)
         check_input(exchange, client.settings.max_input_tokens)
-        order = self._admitter.admit(call, entry, client, exchange, reader, target_of(upstream, model))
+        order = self._admitter.admit(call, entry, client, exchange, reader, target)
         found = await self._asker.ask(order)
         if found is None:
             await answer_locally(call, caller, entry, exchange)
@@ -172,6 +174,19 @@ class Pipeline:
             opened.response.close()
         if failure is not None and failure is not opened.fault:
             self._asker.note_break(target, failure)
+
+
+def _main_target(call: Call, client: ClientPolicy, asked: str | None) -> Target:
+    """Where a request for the model `asked` goes first: known already where the one before with the same head
+    was for the same. Raises: BadRequest, Forbidden, UpstreamError."""
+    said = call.said
+    if said is not None and said.target is not None and said.client is client and said.model == asked:
+        return said.target
+    model = resolve_model(client, asked, required=call.endpoint.job in _NEEDS_MODEL)
+    target = target_of(upstream_of(client), model)
+    if said is not None:
+        said.client, said.model, said.target = client, asked, target
+    return target
 
 
 def upstream_of(client: ClientPolicy) -> Upstream:

@@ -18,7 +18,6 @@ from ai_gateway.core.ledger import Entry
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.dialects.endpoints import CHAT, EMBEDDINGS, Endpoint, Family, plain
 from ai_gateway.errors import Forbidden, LimitReached
-from ai_gateway.policy.access import served_model
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.limiter import Limiter
 from ai_gateway.policy.snapshot import ClientPolicy
@@ -80,7 +79,7 @@ def admit(
     asked = {"model": "cheap", "messages": [], "input": "", **body}
     assert client.upstream is not None
     reader = partial(read, call, json.dumps(asked).encode())
-    exchange = reader(client.upstream.provider, partial(served_model, client))
+    exchange = reader(client.upstream.provider, client.serves)
     admitter = Admitter(limiter, Book(), block_unpriced=block, clock=Clock(lambda: 0.0, lambda: NOW))
     main = target_of(client.upstream, str(asked["model"]))
     return admitter.admit(call, entry, client, exchange, reader, main)

@@ -80,18 +80,22 @@ def _open_chat(
     serves: Callable[[str | None], str | None],
 ) -> Exchange:
     if endpoint.dialect in provider.dialects and (endpoint is not COMPLETIONS or provider.completions):
-        relayed = _relay(endpoint, body, asked, provider, moment)
-        if endpoint.dialect is not _OPENAI_CHAT or not _responses_only(provider, serves(relayed.model)):
-            return relayed
+        exchange = relay_exchange(RelayRequest.parse(endpoint, body), provider, asked, moment)
+        if (
+            _OPENAI_RESPONSES not in provider.dialects
+            or endpoint.dialect is not _OPENAI_CHAT
+            or not _responses_only(provider, serves(exchange.model))
+        ):
+            return exchange
     caller = _caller(endpoint)
-    request = caller.parse_request(body, asked)
+    read = caller.parse_request(body, asked)
     return Translation(
         endpoint,
         caller,
-        request,
+        read,
         body=body,
         provider=provider,
-        target=_target(provider, request, serves(request.model) or ""),
+        target=_target(provider, read, serves(read.model) or ""),
         moment=moment,
         array=asked.array,
     )
@@ -160,8 +164,8 @@ def _relay_any(
         except BadRequest:
             if content_type is not None and "json" in content_type.lower():
                 raise
-            request = RelayRequest(endpoint, body, None, None)
+            request = RelayRequest(endpoint, body, streaming=endpoint.stream is True)
     else:
         model = model_in_form(content_type.encode("latin-1"), body) if content_type and body else None
-        request = RelayRequest(endpoint, body, None, model)
+        request = RelayRequest(endpoint, body, model=model, streaming=endpoint.stream is True)
     return relay_exchange(request, provider, asked, moment)

@@ -50,13 +50,13 @@ class RelayExchange(msgspec.Struct, eq=False):
 
     def render(self, settings: Settings, provider: Provider) -> Rendered | None:
         return self._request.render(
-            model=settings.model,
-            system_prompt=settings.system_prompt,
-            max_output_tokens=settings.max_output_tokens,
-            output_limit=settings.output_limit,
-            output_cap=provider.output_cap,
-            ask_usage=provider.asks_for_usage,
-            rejected=provider.rejects,
+            settings.model,
+            settings.system_prompt,
+            settings.max_output_tokens,
+            settings.output_limit,
+            provider.output_cap,
+            self.streaming and provider.asks_for_usage,
+            provider.rejects,
         )
 
     def local_answer(self) -> bytes:

@@ -31,15 +31,25 @@ def output_asked(endpoint: Endpoint, members: Members | None) -> int | None:
         return 0
     if members is None:
         return None
+    if endpoint.model_in_path:
+        return _config_asked(endpoint, members)
     most = -1
-    for holder, name in _places(endpoint, members):
-        if name in holder and (figure := _figure(holder, name)) is not None and figure > most:
-            most = figure
+    for name in endpoint.output_caps:
+        if name in members:
+            figure = _figure(members, name)
+            if figure is not None and figure > most:
+                most = figure
     return most * _choices(endpoint, members) if most >= 0 else None
 
 
+def _config_asked(endpoint: Endpoint, members: Members) -> int | None:
+    found = [_figure(_object(members, outer), name) for outer in _CONFIGS for name in _CAPS]
+    figures = [figure for figure in found if figure is not None and figure >= 0]
+    return max(figures) * _choices(endpoint, members) if figures else None
+
+
 def limit_output(
-    endpoint: Endpoint, members: Members, edited: Members, *, cap: int, limit: int | None, fill: str
+    endpoint: Endpoint, members: Members, edited: Members, cap: int, limit: int | None, fill: str
 ) -> tuple[str, ...]:
     """Lower the caller's limit to `cap` tokens (0: none) an answer, and to `limit` of all answers together;
     where it has none, `limit` is put in, as the member `fill` where the endpoint knows several names.
@@ -50,22 +60,33 @@ def limit_output(
         return ()
     most = cap or None
     if limit is not None:
-        share = max(1, limit // _choices(endpoint, members), LEAST.get(endpoint.path, 1))
-        most = share if most is None else min(most, share)
+        share = limit // _choices(endpoint, members)
+        least = LEAST.get(endpoint.path, 1)
+        if share < least:
+            share = least
+        if most is None or share < most:
+            most = share
     if most is None:
         return ()
     if endpoint.model_in_path:
         _limit_config(members, edited, most, fill=limit is not None)
         return ()
-    told = False
-    for name in endpoint.output_caps:
-        own = member(members, name, int, "an integer")
-        told = told or own is not None
-        if own is not None and not 0 <= own <= most:  # -1 is no limit, to some servers
-            edited[name] = as_json(most)
+    told = _lower(endpoint, members, edited, most)
     if not told and limit is not None:
         edited[fill if fill in endpoint.output_caps else endpoint.output_caps[0]] = as_json(most)
     return _fit_thinking(members, edited, most) if endpoint is MESSAGES else ()
+
+
+def _lower(endpoint: Endpoint, members: Members, edited: Members, most: int) -> bool:
+    """Whether the caller has a limit of its own."""
+    told = False
+    for name in endpoint.output_caps:
+        own = member(members, name, int, "an integer") if name in members else None
+        if own is not None:
+            told = True
+            if not 0 <= own <= most:  # -1 is no limit, to some servers
+                edited[name] = as_json(most)
+    return told
 
 
 def _limit_config(members: Members, edited: Members, most: int, *, fill: bool) -> None:
@@ -104,21 +125,14 @@ def _fit_thinking(members: Members, edited: Members, most: int) -> tuple[str, ..
     return ("thinking.budget_tokens",)
 
 
-def _places(endpoint: Endpoint, members: Members) -> list[tuple[Members, str]]:
-    """Where a limit may stand: each object, and the name in it."""
-    if endpoint.model_in_path:
-        return [(_object(members, outer), name) for outer in _CONFIGS for name in _CAPS]
-    return [(members, name) for name in endpoint.output_caps]
-
-
 def _choices(endpoint: Endpoint, members: Members) -> int:
     """How many answers the provider makes."""
     if endpoint.model_in_path:
         told = [_figure(_object(members, outer), name) for outer in _CONFIGS for name in _COUNTS]
         return max(1, *(figure or 1 for figure in told))
-    if not endpoint.usage_option:
-        return 1
-    count = max(1, _figure(members, "n") or 1) if "n" in members else 1
+    count = 1
+    if endpoint.usage_option and "n" in members:
+        count = max(1, _figure(members, "n") or 1)
     if endpoint is COMPLETIONS:
         count = max(count, _figure(members, "best_of") or 1) * _prompts(members)
     return count

@@ -18,22 +18,17 @@ _OPENING_BRACKET = ord("[")
 _OBJECT = dict[str, msgspec.Raw]
 
 
-class RelayRequest:
+class RelayRequest(msgspec.Struct, eq=False):
     """A request on its way through, in the caller's own dialect."""
 
-    __slots__ = ("_stated", "body", "endpoint", "members", "model", "streaming", "tools", "wants_usage")
-
-    def __init__(self, endpoint: Endpoint, body: bytes, members: Members | None, model: str | None) -> None:
-        self.endpoint = endpoint
-        self.body = body
-        self.members = members
-        """None where the body is no JSON object (a form, audio, nothing)."""
-        self.model = model
-        """The model asked for; the path may name it where the body does not."""
-        self._stated = model
-        self.streaming = bool(endpoint.stream)
-        self.wants_usage = False
-        self.tools = False
+    endpoint: Endpoint
+    body: bytes
+    members: Members | None = None
+    """None where the body is no JSON object (a form, audio, nothing)."""
+    model: str | None = None
+    """The model asked for; the path may name it where the body does not."""
+    streaming: bool = False
+    wants_usage: bool = False
 
     @classmethod
     def parse(cls, endpoint: Endpoint, body: bytes) -> RelayRequest:
@@ -43,10 +38,10 @@ class RelayRequest:
             BadRequest: not JSON, not an object, a wrong type or a missing member (`param` names it).
         """
         members = open_object(body)
-        request = cls(endpoint, body, members, member(members, "model", str, "a string"))
-        if endpoint.stream is None:
+        model = member(members, "model", str, "a string")
+        request = cls(endpoint, body, members, model, endpoint.stream is True)
+        if "stream" in members and endpoint.stream is None:
             request.streaming = bool(member(members, "stream", bool, "a boolean"))
-        request.tools = "tools" in members
         if endpoint.usage_option and "stream_options" in members:
             options = member(members, "stream_options", _OBJECT, "an object") or {}
             request.wants_usage = bool(member(options, "include_usage", bool, "a boolean"))
@@ -60,7 +55,6 @@ class RelayRequest:
 
     def render(
         self,
-        *,
         model: str | None,
         system_prompt: str = "",
         max_output_tokens: int = 0,
@@ -77,30 +71,29 @@ class RelayRequest:
         """
         if self.members is None:
             return Rendered(body=self.body)
+        endpoint, members, stated = self.endpoint, self.members, self.model
         path, query = None, ""
-        if self.endpoint.model_in_path:
-            path = f"/models/{quote(model or '', safe='')}{self.endpoint.path}"
-            query = "alt=sse" if self.streaming else ""
-        members = self.members
         edited: Members = {}
-        stated = self._stated
-        if model is not None and model != stated and not (stated is None and self.endpoint.model_in_path):
-            edited["model"] = as_json(f"models/{model}" if self.endpoint.model_in_path else model)
+        if endpoint.model_in_path:
+            path = f"/models/{quote(model or '', safe='')}{endpoint.path}"
+            query = "alt=sse" if self.streaming else ""
+            if model is not None and stated is not None and model != stated:
+                edited["model"] = as_json(f"models/{model}")
+        elif model is not None and model != stated:
+            edited["model"] = as_json(model)
         if system_prompt:
-            _put_system_prompt(self.endpoint, members, edited, system_prompt)
+            _put_system_prompt(endpoint, members, edited, system_prompt)
         lost: tuple[str, ...] = ()
         if max_output_tokens or output_limit is not None:
-            lost = limit_output(
-                self.endpoint, members, edited, cap=max_output_tokens, limit=output_limit, fill=output_cap
-            )
-        usage_asked = ask_usage and self.streaming and self.endpoint.usage_option and not self.wants_usage
+            lost = limit_output(endpoint, members, edited, max_output_tokens, output_limit, output_cap)
+        usage_asked = self.streaming and ask_usage and endpoint.usage_option and not self.wants_usage
         if usage_asked:
             options = member(members, "stream_options", _OBJECT, "an object") or {}
             edited["stream_options"] = as_json({**options, "include_usage": True})
-        dropped = tuple(name for name in rejected if name in members)
+        dropped = tuple(name for name in rejected if name in members) if rejected else ()
         if not edited and not dropped:
             body = self.body if is_plain_object(self.body, members) else write_object(members)
-            return Rendered(body=body, path=path, query=query)
+            return Rendered(body=body) if path is None else Rendered(body=body, path=path, query=query)
         result = {**members, **edited}
         for name in dropped:
             del result[name]

@@ -15,7 +15,6 @@ __all__ = [
     "names_model",
     "needs_model_list",
     "resolve_model",
-    "served_model",
     "visible_models",
 ]
 
@@ -60,13 +59,6 @@ def _within(address: str | None, client: ClientPolicy) -> bool:
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
     return any(ip in network for network in client.networks)
-
-
-def served_model(client: ClientPolicy, asked: str | None) -> str | None:
-    """What the provider will be asked for, allowed or not: the caller's model or the default one, behind its
-    alias."""
-    name = asked or client.settings.default_model
-    return client.settings.model_aliases.get(name, name) if name else None
 
 
 def resolve_model(client: ClientPolicy, asked: str | None, *, required: bool) -> str | None:

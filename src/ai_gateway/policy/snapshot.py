@@ -57,6 +57,12 @@ class ClientPolicy(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     runs_tools: bool = False
     """Gateway tool mode."""
 
+    def serves(self, asked: str | None) -> str | None:
+        """What the provider will be asked for, allowed or not: the caller's model or the default one, behind
+        its alias."""
+        name = asked or self.settings.default_model
+        return self.settings.model_aliases.get(name, name) if name else None
+
     @classmethod
     def of(cls, client: Client) -> ClientPolicy:
         settings = client.settings
@@ -94,6 +100,13 @@ class KeyGrant(msgspec.Struct, frozen=True, eq=False):
     client: ClientPolicy
     tail: str
     expires_at_s: float | None
+    lasts: bool = False
+    """It holds from everywhere, and until there is another snapshot. Follows from the others."""
+
+    def __post_init__(self) -> None:
+        client = self.client
+        unbounded = self.expires_at_s is None and client.expires_at_s is None and not client.networks
+        msgspec.structs.force_setattr(self, "lasts", unbounded and client.settings.is_active)
 
 
 class Snapshot(msgspec.Struct, frozen=True, eq=False):

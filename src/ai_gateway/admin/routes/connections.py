@@ -23,7 +23,6 @@ from ai_gateway.admin.settings_input import checked_backend
 from ai_gateway.admin.snippets import Place, snippets
 from ai_gateway.core.client import Client
 from ai_gateway.errors import UpstreamError
-from ai_gateway.policy.access import served_model
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.store.protocols import NoSuchClient
 
@@ -73,7 +72,7 @@ async def test_connection(body: TestInput, services: AppServices) -> ConnectionT
 async def test_client(client_id: str, body: TestModel, services: AppServices) -> ConnectionTest:
     """Try a client's provider, and one of its models where one is named."""
     client = await find(services, client_id)
-    model = served_model(ClientPolicy.of(client), body.model) if body.model else None
+    model = ClientPolicy.of(client).serves(body.model) if body.model else None
     return await probe(_own(client), services.transports, services.proxies, model=model)
 
 
