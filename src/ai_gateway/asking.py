@@ -127,9 +127,14 @@ class Asker:
             max_retries=self._max_retries,
             safe=order.repeatable,
         )
+        first, exchange = order.targets[0], order.exchange
         prepared: _Prepared | None = None
         error: UpstreamError | None = None
         try:
+            if attempts.target is first and exchange.canonical is None:
+                prepared = _prepare(order, first, exchange)
+                if prepared is None:
+                    return None
             while True:
                 if prepared is None or prepared.target is not attempts.target:
                     prepared = await self._prepare_next(order, attempts, error)

@@ -37,8 +37,11 @@ class Http1Response(msgspec.Struct, eq=False):
     """An answer whose head has arrived."""
 
     _connection: Connection | None
+    """None where nothing more comes over it."""
     _pool: list[Connection]
     """Gets the connection back where it can serve again."""
+    _body: bytes | None
+    """Where all of it has come with the head, and was not taken yet."""
     status: int
     headers: list[tuple[bytes, bytes]]
     known: KnownAnswer | None
@@ -46,23 +49,21 @@ class Http1Response(msgspec.Struct, eq=False):
     async def chunk(self) -> bytes:
         connection = self._connection
         if connection is None:
-            return b""
+            return self.arrived() or b""
         data = await connection.chunk()
         if not data:
             self.close()
         return data
 
     def arrived(self) -> bytes | None:
-        connection = self._connection
-        data = None if connection is None else connection.arrived()
-        if data is not None:
-            self.close()
+        data, self._body = self._body, None
         return data
 
     async def pass_on(self, take: Take, take_chunk: TakeChunk | None = None) -> bool:
         connection = self._connection
         if connection is None:
-            return False
+            data = self.arrived()
+            return bool(data) and not take(data or b"")
         goes_on = await connection.pass_on(take, take_chunk)
         if not goes_on:
             self.close()
@@ -79,9 +80,11 @@ class Http1Response(msgspec.Struct, eq=False):
         self.close()
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None and connection.release():
-            self._pool.append(connection)
+        connection = self._connection
+        if connection is not None:
+            self._connection = None
+            if connection.release():
+                self._pool.append(connection)
 
 
 class Http1Transport:
@@ -111,14 +114,12 @@ class Http1Transport:
         elif request.repeatable and (connection := self._idle_connection(pool)) is not None:
             try:
                 await connection.exchange(head, request)
-                return Http1Response(
-                    connection, pool, connection.status, connection.headers, connection.known
-                )
+                return _response(connection, pool)
             except Stale:
                 pass  # closed under our hands, unanswered: once more, where that cannot be the reason
         connection = await self._connect(start.origin, min(CONNECT_TIMEOUT_S, request.patience_s))
         await connection.exchange(head, request)
-        return Http1Response(connection, pool, connection.status, connection.headers, connection.known)
+        return _response(connection, pool)
 
     async def close(self) -> None:
         self._sweeper.cancel()
@@ -191,6 +192,21 @@ class Http1Transport:
                     kept.append(connection)
             pool[:] = kept
         self._sweeper = self._loop.call_later(IDLE_S / 2, self._sweep)
+
+
+def _response(connection: Connection, pool: list[Connection]) -> Http1Response:
+    """Where all of the answer is there, the connection is free already."""
+    status, headers, known, body = (
+        connection.status,
+        connection.headers,
+        connection.known,
+        connection.arrived(),
+    )
+    if body is None:
+        return Http1Response(connection, pool, None, status, headers, known)
+    if connection.release():
+        pool.append(connection)
+    return Http1Response(None, pool, body, status, headers, known)
 
 
 def _lines(request: UpstreamRequest, host: str) -> bytes:

@@ -107,26 +107,22 @@ class Connection(asyncio.BufferedProtocol):
         self._lasts = False
         """By its head, the connection goes on behind the answer."""
         self.status = 0
-        self._chunks: list[bytes] = []
-        self._queued = 0
-        self._between = False
-        """The next byte is known to be the first of a chunk."""
-        self._interim = False
-        self._paused = False
-        self._broken: UpstreamError | None = None
-        self._reset()
-
-    def _reset(self) -> None:
-        """Before the next answer, where the one before has ended well: all of it is taken."""
         self.headers: list[tuple[bytes, bytes]] = []
         self.known: KnownAnswer | None = None
         """The head, where it is one that comes again."""
+        self._chunks: list[bytes] = []
+        self._queued = 0
         self._left = 0
         """Bytes of the body behind a known head that are to come."""
+        self._between = False
+        """The next byte is known to be the first of a chunk."""
         self._head_bytes = 0
         self._in_head = True
-        self._whole.clear()
-        self._complete = self._reusable = False
+        self._interim = False
+        self._complete = False
+        self._reusable = False
+        self._paused = False
+        self._broken: UpstreamError | None = None
 
     # What asyncio calls
 
@@ -283,6 +279,9 @@ class Connection(asyncio.BufferedProtocol):
     def on_message_begin(self) -> None:
         if self._complete:
             raise UpstreamProtocolError("the upstream's answer goes on behind its end")
+        self.headers = []
+        self.known = None
+        self._whole.clear()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
@@ -294,7 +293,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._interim:
             return
         self.status = status
-        self._in_head = False
+        self._in_head, self._head_bytes = False, 0
         self._lasts = bool(self._parser.should_keep_alive())
 
     def on_body(self, data: bytes) -> None:
@@ -303,7 +302,6 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         if self._interim:
-            self.headers = []
             return
         self._complete = True
         self._reusable = self._parser is not None and bool(self._parser.should_keep_alive())
@@ -314,9 +312,8 @@ class Connection(asyncio.BufferedProtocol):
         """Send a request and wait for the answer's head. Raises: UpstreamError, Stale."""
         transport = self.transport
         assert transport is not None
-        if self.served:
-            self._reset()
-        self.busy = True
+        self.busy = self._in_head = True
+        self._complete = False  # all the rest of an answer has gone with it
         self._timeout_s = request.first_s or request.timeout_s
         body = request.body
         if len(body) <= READ_HIGH_BYTES:
