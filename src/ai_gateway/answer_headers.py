@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ai_gateway.call import Call, HeaderList
 from ai_gateway.core.ledger import Entry
 from ai_gateway.dialects.exchange import Exchange
@@ -50,18 +52,26 @@ def refusal_headers(error: GatewayError) -> HeaderList:
 def answer_headers(call: Call, entry: Entry, headers: HeaderList) -> HeaderList:
     """What the gateway says about its own part, on top of `headers`."""
     record = entry.record
-    headers.append((b"x-request-id", call.id.encode()))
-    if record.provider is not None:
-        headers.append((b"x-gateway-provider", record.provider.encode()))
-    if record.model_served:
-        headers.append((b"x-gateway-model", header_text(record.model_served)))
     headers += (
+        (b"x-request-id", call.id.encode()),
+        *_whose(record.provider, record.model_served),
         (b"x-gateway-attempts", b"%d" % record.attempts),
         (b"x-gateway-overhead-ms", str(record.overhead_ms).encode()),
     )
     if entry.standing is not None:
         headers += entry.standing()
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _whose(provider: str | None, model: str | None) -> tuple[tuple[bytes, bytes], ...]:
+    """Who answers."""
+    told = []
+    if provider is not None:
+        told.append((b"x-gateway-provider", provider.encode()))
+    if model:
+        told.append((b"x-gateway-model", header_text(model)))
+    return tuple(told)
 
 
 def usd(amount: float) -> bytes:

@@ -83,10 +83,15 @@ class Pipeline:
 
     def open(self, call: Call) -> Entry:
         """The log row of a call, still to be settled."""
+        entry = self._open(call)
+        self._date(call, entry)
+        return entry
+
+    def _open(self, call: Call) -> Entry:
+        """A row that counts for no day yet."""
         record = RequestRecord(
             id=call.id,
             started_at=call.started_ms,
-            day=self._admitter.day(call.started_ms / 1000),
             endpoint=call.label,
             dialect=call.endpoint.dialect_label,
             status=200,
@@ -98,14 +103,19 @@ class Pipeline:
             record.trace = call.trace.note()
         return Entry(record, started_s=call.started_s, sink=self._sink)
 
+    def _date(self, call: Call, entry: Entry) -> None:
+        if entry.record.day is None:  # else its admission has said so
+            entry.record.day = self._admitter.day(call.started_ms / 1000)
+
     async def run(self, call: Call, caller: Caller) -> None:
         """Answer one call, whatever happens; its row is in the spool before the last byte goes out."""
-        entry = self.open(call)
+        entry = self._open(call)
         load = self._load
         load[0] += 1
         try:
             await self._serve(call, caller, entry)
         except GatewayError as error:
+            self._date(call, entry)
             await refuse(call, caller, entry, error)
         except asyncio.CancelledError:
             if not entry.settled:
@@ -117,6 +127,7 @@ class Pipeline:
         finally:
             load[0] -= 1
             if not entry.settled:
+                self._date(call, entry)
                 entry.settle(time.perf_counter())
 
     def enter(self, call: Call, entry: Entry) -> ClientPolicy:

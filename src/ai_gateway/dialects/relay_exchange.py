@@ -12,7 +12,6 @@ from ai_gateway.dialects.interface import Asked, Rendered
 from ai_gateway.dialects.openai_errors import parse_error
 from ai_gateway.dialects.registry import DIALECTS
 from ai_gateway.dialects.relay_answer import read_reply, stream_relay
-from ai_gateway.dialects.relay_limits import output_asked
 from ai_gateway.dialects.relay_request import RelayRequest
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
 from ai_gateway.dialects.translation import Moment, Translation
@@ -43,7 +42,7 @@ class RelayExchange(msgspec.Struct, eq=False):
 
     @property
     def output_asked(self) -> int | None:
-        return output_asked(self.endpoint, self._request.members)
+        return self._request.output_asked()
 
     def input_estimate(self) -> int:
         return members_estimate(self._request.members, self.endpoint.texts)

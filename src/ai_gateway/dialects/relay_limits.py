@@ -25,21 +25,23 @@ LEAST = {RESPONSES.path: 16}
 """Fewer tokens than this the endpoint refuses to be limited to."""
 
 
-def output_asked(endpoint: Endpoint, members: Members | None) -> int | None:
-    """Output tokens that the caller limits all its answers to; None where it sets no readable limit."""
+def output_asked(endpoint: Endpoint, members: Members | None) -> tuple[int | None, bool]:
+    """Output tokens that the caller limits all its answers to; None where it sets no readable limit. And
+    whether there is no other member that limits them."""
     if endpoint.job in _WORDLESS:
-        return 0
+        return 0, False
     if members is None:
-        return None
+        return None, False
     if endpoint.model_in_path:
-        return _config_asked(endpoint, members)
-    most = -1
+        return _config_asked(endpoint, members), False
+    most, told = -1, 0
     for name in endpoint.output_caps:
         if name in members:
+            told += 1
             figure = _figure(members, name)
             if figure is not None and figure > most:
                 most = figure
-    return most * _choices(endpoint, members) if most >= 0 else None
+    return (most * _choices(endpoint, members), told == 1) if most >= 0 else (None, False)
 
 
 def _config_asked(endpoint: Endpoint, members: Members) -> int | None:

@@ -9,7 +9,7 @@ import msgspec
 from ai_gateway.core.members import Members, as_json, is_plain_object, member, open_object, write_object
 from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.interface import Rendered
-from ai_gateway.dialects.relay_limits import limit_output
+from ai_gateway.dialects.relay_limits import limit_output, output_asked
 from ai_gateway.errors import BadRequest
 
 __all__ = ["RelayRequest"]
@@ -29,6 +29,8 @@ class RelayRequest(msgspec.Struct, eq=False):
     """The model asked for; the path may name it where the body does not."""
     streaming: bool = False
     wants_usage: bool = False
+    asked: int | None = None
+    """Output tokens that one member limits all answers to, and nothing else does, as far as that is known."""
 
     @classmethod
     def parse(cls, endpoint: Endpoint, body: bytes) -> RelayRequest:
@@ -52,6 +54,13 @@ class RelayRequest(msgspec.Struct, eq=False):
             if memoryview(raw)[0] != _OPENING_BRACKET:
                 raise BadRequest(f"'{name}' must be an array", param=name)
         return request
+
+    def output_asked(self) -> int | None:
+        """As `relay_limits` has it."""
+        asked, alone = output_asked(self.endpoint, self.members)
+        if alone:
+            self.asked = asked
+        return asked
 
     def render(
         self,
@@ -84,7 +93,7 @@ class RelayRequest(msgspec.Struct, eq=False):
         if system_prompt:
             _put_system_prompt(endpoint, members, edited, system_prompt)
         lost: tuple[str, ...] = ()
-        if max_output_tokens or output_limit is not None:
+        if self._is_over(max_output_tokens, output_limit):
             lost = limit_output(endpoint, members, edited, max_output_tokens, output_limit, output_cap)
         usage_asked = self.streaming and ask_usage and endpoint.usage_option and not self.wants_usage
         if usage_asked:
@@ -100,6 +109,13 @@ class RelayRequest(msgspec.Struct, eq=False):
         return Rendered(
             body=write_object(result), path=path, query=query, usage_asked=usage_asked, dropped=dropped + lost
         )
+
+    def _is_over(self, cap: int, limit: int | None) -> bool:
+        """Whether there is any limit to tell that is not kept by what the caller asks for."""
+        asked = self.asked
+        if asked is None:
+            return bool(cap) or limit is not None
+        return (limit is not None and asked > limit) or (cap > 0 and asked > cap)
 
 
 def _put_system_prompt(endpoint: Endpoint, members: Members, edited: Members, prompt: str) -> None:

@@ -183,13 +183,11 @@ class HttpCaller(msgspec.Struct, eq=False):
 
     async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
         self.begin(status, headers, len(body), _SECURITY)
-        data = self._head if self._mute else self._head + body
-        self._head = b""
         connection = self.connection
         if connection.write_paused and not self.disconnected:
             await connection.drain()
         if not self.disconnected:
-            connection.transport.write(data)
+            connection.transport.write(self._head if self._mute else self._head + body)
             self._over()
 
     async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:

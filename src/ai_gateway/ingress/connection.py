@@ -375,10 +375,10 @@ class GatewayProtocol(asyncio.Protocol):
             if task is not None:
                 self.server_state.tasks.discard(task)  # nothing is waited for from here on
             caller.task = None
-            if self.active is caller:
-                self.active = None
             if not caller.finished:
                 caller.finished = True
+                if self.active is caller:
+                    self.active = None
                 if not caller.disconnected:
                     self.transport.abort()  # what has been sent must not look complete
 
