@@ -12,6 +12,7 @@ from ai_gateway.dialects.interface import Asked, Rendered
 from ai_gateway.dialects.openai_errors import parse_error
 from ai_gateway.dialects.registry import DIALECTS
 from ai_gateway.dialects.relay_answer import read_reply, stream_relay
+from ai_gateway.dialects.relay_limits import output_asked
 from ai_gateway.dialects.relay_request import RelayRequest
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
 from ai_gateway.dialects.translation import Moment, Translation
@@ -42,7 +43,7 @@ class RelayExchange(msgspec.Struct, eq=False):
 
     @property
     def output_asked(self) -> int | None:
-        return self._request.output_asked()
+        return output_asked(self._request)
 
     def input_estimate(self) -> int:
         return members_estimate(self._request.members, self.endpoint.texts)

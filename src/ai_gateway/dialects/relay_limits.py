@@ -6,11 +6,16 @@ Anthropic docs, "Extended thinking" (`budget_tokens`); Gemini API reference, "Ge
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from ai_gateway.core.members import Members, as_json, member
 from ai_gateway.core.reasoning import MIN_BUDGET
 from ai_gateway.dialects.endpoints import COMPLETIONS, MESSAGES, RESPONSES, Endpoint, Job
+
+if TYPE_CHECKING:
+    from ai_gateway.dialects.relay_request import RelayRequest
 
 __all__ = ["limit_output", "output_asked"]
 
@@ -25,15 +30,16 @@ LEAST = {RESPONSES.path: 16}
 """Fewer tokens than this the endpoint refuses to be limited to."""
 
 
-def output_asked(endpoint: Endpoint, members: Members | None) -> tuple[int | None, bool]:
-    """Output tokens that the caller limits all its answers to; None where it sets no readable limit. And
-    whether there is no other member that limits them."""
+def output_asked(request: RelayRequest) -> int | None:
+    """Output tokens that the caller limits all its answers to; None where it sets no readable limit. Where
+    one member alone does, the request remembers it."""
+    endpoint, members = request.endpoint, request.members
     if endpoint.job in _WORDLESS:
-        return 0, False
+        return 0
     if members is None:
-        return None, False
+        return None
     if endpoint.model_in_path:
-        return _config_asked(endpoint, members), False
+        return _config_asked(endpoint, members)
     most, told = -1, 0
     for name in endpoint.output_caps:
         if name in members:
@@ -41,7 +47,13 @@ def output_asked(endpoint: Endpoint, members: Members | None) -> tuple[int | Non
             figure = _figure(members, name)
             if figure is not None and figure > most:
                 most = figure
-    return (most * _choices(endpoint, members), told == 1) if most >= 0 else (None, False)
+    if most < 0:
+        return None
+    if "n" in members or endpoint is COMPLETIONS:
+        most *= _choices(endpoint, members)
+    if told == 1:
+        request.asked = most
+    return most
 
 
 def _config_asked(endpoint: Endpoint, members: Members) -> int | None:

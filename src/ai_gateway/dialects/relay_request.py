@@ -9,7 +9,7 @@ import msgspec
 from ai_gateway.core.members import Members, as_json, is_plain_object, member, open_object, write_object
 from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.interface import Rendered
-from ai_gateway.dialects.relay_limits import limit_output, output_asked
+from ai_gateway.dialects.relay_limits import limit_output
 from ai_gateway.errors import BadRequest
 
 __all__ = ["RelayRequest"]
@@ -54,13 +54,6 @@ class RelayRequest(msgspec.Struct, eq=False):
             if memoryview(raw)[0] != _OPENING_BRACKET:
                 raise BadRequest(f"'{name}' must be an array", param=name)
         return request
-
-    def output_asked(self) -> int | None:
-        """As `relay_limits` has it."""
-        asked, alone = output_asked(self.endpoint, self.members)
-        if alone:
-            self.asked = asked
-        return asked
 
     def render(
         self,

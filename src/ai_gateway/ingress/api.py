@@ -100,7 +100,7 @@ class Api:
 
     def _address(self, caller: HttpCaller) -> str | None:
         """Who calls the API, where trusted proxies stand before it."""
-        peer = caller.peer
+        peer = caller.connection.peer
         address = peer[0] if peer else None
         if self._trusted_proxies:
             return _behind_proxies(address, caller.headers, self._trusted_proxies)

@@ -190,9 +190,11 @@ class GatewayProtocol(asyncio.Protocol):
                     False,
                     not self.draining,
                     known,
+                    [data] if whole else [],
+                    length if whole else 0,
+                    whole,
                 )
                 if whole:
-                    caller.parts, caller.size, caller.received = [data], length, True
                     self._patience.rest()
                     self._enter(caller)
                     return b""

@@ -42,6 +42,7 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_between",
+        "_body",
         "_broken",
         "_buffer",
         "_chunks",
@@ -91,7 +92,7 @@ class Connection(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
         self.lost = False
         self.busy = False
-        self.served = 0
+        self.served = False
         self.idle_since = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = _NEVER
@@ -110,6 +111,8 @@ class Connection(asyncio.BufferedProtocol):
         self.headers: list[tuple[bytes, bytes]] = []
         self.known: KnownAnswer | None = None
         """The head, where it is one that comes again."""
+        self._body: bytes | None = None
+        """All of it, where it came with a known head."""
         self._chunks: list[bytes] = []
         self._queued = 0
         self._left = 0
@@ -211,13 +214,14 @@ class Connection(asyncio.BufferedProtocol):
         self.headers, self.known, self.status = headers, known, known.status
         self._in_head = False
         self._strangers = 0
+        if not left:
+            self._body = data[start:]
+            self._complete = self._reusable = True
+            return True
+        self._left = left
         if nbytes > start:
             self._chunks = [data[start:]]
             self._queued = nbytes - start
-        if left:
-            self._left = left
-        else:
-            self._complete = self._reusable = True
         return True
 
     def _read_on(self, data: bytes) -> bool:
@@ -331,7 +335,11 @@ class Connection(asyncio.BufferedProtocol):
         self._timeout_s = request.timeout_s
 
     def arrived(self) -> bytes | None:
-        """As `UpstreamResponse.arrived`."""
+        """As `UpstreamResponse.arrived`; to be asked before anything else."""
+        body = self._body
+        if body is not None:
+            self._body = None
+            return body
         return self._take() if self._complete and self._broken is None else None
 
     async def chunk(self) -> bytes:
@@ -402,7 +410,7 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
             return False
         self.busy = False
-        self.served += 1
+        self.served = True
         self.idle_since = self._loop.time()
         return True
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ai_gateway.dialects.endpoints import (
     CHAT,
@@ -250,3 +252,36 @@ def test_other_thinking_is_left_alone(odd: object) -> None:
     found, dropped = told(MESSAGES, "anthropic", {"max_tokens": 8000, "thinking": odd}, limit=100)
     assert found["thinking"] == odd
     assert dropped == ()
+
+
+FIGURES = st.one_of(st.integers(-2, 40), st.sampled_from([None, "ten", 1.5, True]))
+COUNTED = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of"), FIGURES
+    ),
+)
+
+
+@given(
+    st.sampled_from([CHAT, COMPLETIONS, RESPONSES]),
+    COUNTED,
+    st.integers(0, 40),
+    st.one_of(st.none(), st.integers(1, 40)),
+)
+def test_a_request_is_limited_alike_whether_it_was_asked_before(
+    endpoint: Endpoint, body: Body, cap: int, limit: int | None
+) -> None:
+    def sent(*, asks: bool) -> bytes | str:
+        exchange = opened(endpoint, "openai", body)
+        if asks:
+            _ = exchange.output_asked
+        try:
+            settings = Settings(model="m", max_output_tokens=cap, output_limit=limit)
+            rendered = exchange.render(settings, PROVIDERS["openai"])
+        except BadRequest as error:
+            return error.message
+        assert rendered is not None
+        return rendered.body
+
+    assert sent(asks=True) == sent(asks=False)
