@@ -89,7 +89,9 @@ def open_arrived(
     if body is None:
         return None
     entry.first_byte(time.perf_counter())
-    if exchange.translated or rendered.dropped:
+    if exchange.translated and not (known.tells_id or rendered.dropped):
+        headers = [(b"content-type", b"application/json")]
+    elif exchange.translated or rendered.dropped:
         headers = passed_headers(response.headers, upstream, exchange, rendered)
     else:
         headers = known.passed(response.headers, upstream)

@@ -33,7 +33,7 @@ from ai_gateway.policy.targets import Target
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.providers import Provider, Upstream
 from ai_gateway.upstream.headers import is_plain, traced, value_of
-from ai_gateway.upstream.media import MediaFetcher, inline_urls
+from ai_gateway.upstream.media import MediaFetcher, inline_urls, is_text_alone
 from ai_gateway.upstream.pool import TransportPool
 from ai_gateway.upstream.transport import UpstreamRequest
 
@@ -131,7 +131,7 @@ class Asker:
         prepared: _Prepared | None = None
         error: UpstreamError | None = None
         try:
-            if attempts.target is first and exchange.canonical is None:
+            if attempts.target is first and (exchange.canonical is None or is_text_alone(exchange.canonical)):
                 prepared = _prepare(order, first, exchange)
                 if prepared is None:
                     return None

@@ -79,18 +79,17 @@ def collect(events: Iterable[Event]) -> Answer:
     start, usage = Start(), None
     choices: dict[int, ChoiceBuilder] = {}
     for event in events:
-        match event:
-            case Start():
-                start = event
-            case UsageReport(found):
-                usage = found
-            case Failed(error):
-                raise error
-            case _:
-                builder = choices.get(event.choice)
-                if builder is None:
-                    builder = choices[event.choice] = ChoiceBuilder(event.choice)
-                builder.take(event)
+        if isinstance(event, Start):
+            start = event
+        elif isinstance(event, UsageReport):
+            usage = event.usage
+        elif isinstance(event, Failed):
+            raise event.error
+        else:
+            builder = choices.get(event.choice)
+            if builder is None:
+                builder = choices[event.choice] = ChoiceBuilder(event.choice)
+            builder.take(event)
     return Answer(
         start=start, choices=tuple(choices[index].build() for index in sorted(choices)), usage=usage
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -48,78 +49,84 @@ class Node:
         """The path of a member."""
         return f"{self.path}.{name}" if self.path else name
 
-    def raw_of(self, *names: str) -> msgspec.Raw | None:
-        """The first of these spellings that is there."""
-        for name in names:
-            raw = self.members.get(name)
-            if raw is not None and bytes(raw) != _NULL:
+    def raw_of(self, name: str, other: str = "", third: str = "") -> msgspec.Raw | None:
+        """A member, by its name or by another spelling of it."""
+        members = self.members
+        if name in members:
+            raw = members[name]
+            if bytes(raw) != _NULL:
                 return raw
-        return None
+        return self.raw_of(other, third) if other else None
 
-    def text(self, *names: str) -> str | None:
-        raw = self.raw_of(*names)
+    def text(self, name: str, other: str = "") -> str | None:
+        raw = self.raw_of(name, other)
         if raw is None:
             return None
         try:
             return _text.decode(raw)
         except _BROKEN as error:
-            raise self.wrong(names[0], "a string") from error
+            raise self.wrong(name, "a string") from error
 
-    def need_text(self, *names: str) -> str:
+    def need_text(self, name: str, other: str = "") -> str:
         """Raises: BadRequest where it is missing."""
-        found = self.text(*names)
+        found = self.text(name, other)
         if found is None:
-            raise self.missing(names[0])
+            raise self.missing(name)
         return found
 
-    def integer(self, *names: str) -> int | None:
-        return self._as(int, "an integer", *names)
+    def integer(self, name: str, other: str = "") -> int | None:
+        return self._as(int, "an integer", name, other)
 
-    def number(self, *names: str) -> float | None:
-        return self._as(float, "a number", *names)
+    def number(self, name: str, other: str = "") -> float | None:
+        return self._as(float, "a number", name, other)
 
-    def boolean(self, *names: str) -> bool | None:
-        return self._as(bool, "true or false", *names)
+    def boolean(self, name: str, other: str = "") -> bool | None:
+        return self._as(bool, "true or false", name, other)
 
-    def texts(self, *names: str) -> list[str] | None:
-        return self._as(list[str], "a list of strings", *names)
+    def texts(self, name: str, other: str = "") -> list[str] | None:
+        return self._as(list[str], "a list of strings", name, other)
 
-    def text_map(self, *names: str) -> dict[str, str] | None:
-        return self._as(dict[str, str], "an object of strings", *names)
+    def text_map(self, name: str, other: str = "") -> dict[str, str] | None:
+        return self._as(dict[str, str], "an object of strings", name, other)
 
-    def node(self, *names: str) -> Node | None:
-        raw = self.raw_of(*names)
-        return None if raw is None else Node.of(raw, self.at(names[0]))
+    def node(self, name: str, other: str = "") -> Node | None:
+        raw = self.raw_of(name, other)
+        return None if raw is None else Node.of(raw, self.at(name))
 
-    def need_node(self, *names: str) -> Node:
+    def need_node(self, name: str, other: str = "") -> Node:
         """Raises: BadRequest where it is missing."""
-        found = self.node(*names)
+        found = self.node(name, other)
         if found is None:
-            raise self.missing(names[0])
+            raise self.missing(name)
         return found
 
-    def items(self, *names: str) -> list[msgspec.Raw] | None:
+    def items(self, name: str, other: str = "") -> list[msgspec.Raw] | None:
         """The elements of a list."""
-        raw = self.raw_of(*names)
+        raw = self.raw_of(name, other)
         if raw is None:
             return None
         try:
             return _list.decode(raw)
         except _BROKEN as error:
-            raise self.wrong(names[0], "a list") from error
+            raise self.wrong(name, "a list") from error
 
-    def nodes(self, *names: str) -> list[Node]:
+    def nodes(self, name: str, other: str = "") -> list[Node]:
         """The elements of a list of objects; none where it is absent."""
-        path = self.at(names[0])
-        return [Node.of(raw, f"{path}[{index}]") for index, raw in enumerate(self.items(*names) or ())]
+        items = self.items(name, other)
+        if not items:
+            return []
+        path = self.at(name)
+        return [Node.of(raw, f"{path}[{index}]") for index, raw in enumerate(items)]
 
     def is_text(self, name: str) -> bool:
         return bytes(self.members.get(name, b""))[:1] == b'"'
 
     def rest(self, known: Collection[str]) -> Extra | None:
         """Members that are not known; what is null says nothing."""
-        extra = {name: raw for name, raw in self.members.items() if name not in known and bytes(raw) != _NULL}
-        return extra or None
+        strange = [name for name in self.members if name not in known]
+        if not strange:
+            return None
+        return {name: raw for name in strange if bytes(raw := self.members[name]) != _NULL} or None
 
     def missing(self, name: str) -> BadRequest:
         path = self.at(name)
@@ -129,11 +136,17 @@ class Node:
         path = self.at(name)
         return BadRequest(f"'{path}' must be {expected}", param=path)
 
-    def _as(self, kind: type[T], expected: str, *names: str) -> T | None:
-        raw = self.raw_of(*names)
+    def _as(self, kind: type[T], expected: str, name: str, other: str) -> T | None:
+        raw = self.raw_of(name, other)
         if raw is None:
             return None
         try:
-            return msgspec.json.decode(raw, type=kind)
+            found: T = _decoder(kind).decode(raw)  # type: ignore[arg-type]  # a type can be hashed
         except _BROKEN as error:
-            raise self.wrong(names[0], expected) from error
+            raise self.wrong(name, expected) from error
+        return found
+
+
+@cache
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind)

@@ -55,17 +55,20 @@ class Meter:
         self.tools_used = False
 
     def see(self, event: Event) -> None:
-        match event:
-            case TextDelta(text) | ThinkingDelta(text) | RefusalDelta(text) | ToolCallDelta(_, text):
-                self.output_bytes += len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
-            case ToolCallStart():
-                self.tools_used = True
-            case UsageReport(usage):
-                self.usage = usage
-            case Start(model=model):
-                self.model = model
-            case _:
-                pass
+        # Not `match`: this is seen of each event, and mostly text.
+        if isinstance(event, (TextDelta, ThinkingDelta, RefusalDelta)):
+            self._measure(event.text)
+        elif isinstance(event, ToolCallDelta):
+            self._measure(event.arguments)
+        elif isinstance(event, ToolCallStart):
+            self.tools_used = True
+        elif isinstance(event, UsageReport):
+            self.usage = event.usage
+        elif isinstance(event, Start):
+            self.model = event.model
+
+    def _measure(self, text: str) -> None:
+        self.output_bytes += len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
     def reply(self) -> Reply:
         return Reply(

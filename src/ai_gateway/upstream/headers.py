@@ -13,6 +13,7 @@ from ai_gateway.core.trace import TraceContext
 from ai_gateway.providers import Upstream
 
 __all__ = [
+    "REQUEST_IDS",
     "HeaderPairs",
     "Headers",
     "for_caller",
@@ -63,7 +64,7 @@ _NOT_UPSTREAM = _HOP_BY_HOP | {
 _TRACE = frozenset({b"traceparent", b"tracestate"})
 _TRACEPARENT = "traceparent"
 _TRACESTATE = "tracestate"
-_REQUEST_IDS = (b"x-request-id", b"request-id", b"apim-request-id")
+REQUEST_IDS = (b"x-request-id", b"request-id", b"apim-request-id")
 _NOT_UPSTREAM_PREFIXES = (b"x-forwarded-", b"x-gateway-", b"cf-", b"sec-")
 _NOT_CALLER = _HOP_BY_HOP | {
     b"alt-svc",
@@ -151,7 +152,7 @@ def translated_headers(
     """What a translated answer keeps of the provider's headers: the id by which it knows the request."""
     secret = upstream.credential.encode()
     result = [(b"content-type", content_type)]
-    for name in _REQUEST_IDS:
+    for name in REQUEST_IDS:
         value = value_of(headers, name)
         if value is not None and not (secret and secret in value):
             result.append((b"x-upstream-request-id", value))

@@ -10,7 +10,7 @@ Source: RFC 9112 (HTTP/1.1), sections 4, 5 and 6.
 from __future__ import annotations
 
 from ai_gateway.providers import Upstream
-from ai_gateway.upstream.headers import HeaderPairs, for_caller, is_event_stream, is_json, value_of
+from ai_gateway.upstream.headers import REQUEST_IDS, HeaderPairs, for_caller, is_json, value_of
 
 __all__ = ["KnownAnswer"]
 
@@ -51,9 +51,8 @@ class KnownAnswer:
         "_upstream",
         "_varying",
         "is_json",
-        "kind",
         "status",
-        "streams",
+        "tells_id",
     )
 
     def __init__(self, lines: list[bytes], pairs: HeaderPairs, status: int, varying: frozenset[int]) -> None:
@@ -67,9 +66,9 @@ class KnownAnswer:
         """The head that came last, and what was found there."""
         self._found = (pairs, len(self._last), int(pairs[self._length_at][1]))
         self.status = status
-        self.kind = value_of(pairs, b"content-type")
-        self.is_json = is_json(self.kind)
-        self.streams = is_event_stream(self.kind)
+        self.is_json = is_json(value_of(pairs, b"content-type"))
+        self.tells_id = any(name in REQUEST_IDS for name, _ in pairs)
+        """Of the request, as the provider knows it."""
         self._upstream: Upstream | None = None
         """Whose credential none of `_passed` quotes."""
         self._passed_of: HeaderPairs | None = None

@@ -20,6 +20,7 @@ from ai_gateway.core.chat import (
     PlainText,
     ResultPart,
     Source,
+    Text,
     ToolResult,
     Url,
     Video,
@@ -73,12 +74,23 @@ class MediaFetcher:
             await self._fetcher.close()
 
 
+def is_text_alone(request: ChatRequest) -> bool:
+    """Whether there is nothing in it that could name a file."""
+    for message in request.messages:
+        for part in message.parts:
+            if type(part) is not Text:
+                return False
+    return True
+
+
 async def inline_urls(request: ChatRequest, taken: Collection[str], fetch: Fetch) -> ChatRequest:
     """The request with the files in it, where it names addresses of kinds that the provider does not take
     (`taken` out of `image`, `document`, `audio`, `video`). The request itself where there are none.
 
     Raises: BadRequest where a file cannot be had; `param` tells which message.
     """
+    if is_text_alone(request):
+        return request
     wanted: dict[str, tuple[str | None, int]] = {}
     for index, message in enumerate(request.messages):
         for medium in _media(message.parts):

@@ -6,6 +6,8 @@ compatible servers do differently is from their references and from recorded tra
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import msgspec
 
 from ai_gateway.core.chat import DialectName, Extra
@@ -44,6 +46,8 @@ _EXTENSIONS = (
     "timings",
     "moderation",
 )
+_extensions = attrgetter(*_EXTENSIONS)
+_NO_EXTENSIONS = (EMPTY,) * len(_EXTENSIONS)
 _KNOWN = frozenset(Chunk.__struct_fields__) | {"object"}
 
 
@@ -204,11 +208,13 @@ class _Reader:
 
     def _take_extensions(self, chunk: Chunk, out: list[Event]) -> None:
         """Members that only this dialect knows: told once, and again where they change."""
-        for name in _EXTENSIONS:
-            self._extend(name, getattr(chunk, name), out)
-        for name in _START_MEMBERS:  # known only after the start (OpenRouter's service tier)
-            if self.started and name not in self._seen:
+        if _extensions(chunk) != _NO_EXTENSIONS:
+            for name in _EXTENSIONS:
                 self._extend(name, getattr(chunk, name), out)
+        if self.started:
+            for name in _START_MEMBERS:  # known only after the start (OpenRouter's service tier)
+                if name not in self._seen:
+                    self._extend(name, getattr(chunk, name), out)
 
     def _extend(self, name: str, raw: msgspec.Raw, out: list[Event]) -> None:
         if raw is EMPTY or absent(raw):

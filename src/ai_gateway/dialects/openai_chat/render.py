@@ -7,6 +7,8 @@ rows name.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import msgspec
 
 from ai_gateway.core.chat import (
@@ -44,6 +46,8 @@ _FIGURES = (
     "metadata",
     "store",
 )
+_figures = attrgetter(*_FIGURES)
+_NO_FIGURES = (None,) * len(_FIGURES)
 _KNOWN_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 
 
@@ -163,8 +167,8 @@ class _Writer:
     def _write_figures(self, body: Json) -> None:
         request = self.request
         refuses = self.provider.openai_models and is_reasoning_model(request.model) and not self.own
-        for name in _FIGURES:
-            value = getattr(request, name)
+        values = _figures(request)
+        for name, value in zip(_FIGURES, values, strict=True) if values != _NO_FIGURES else ():
             if value is None or (not self.own and value is False):
                 continue
             if refuses and name in _NOT_WHEN_REASONING:
