@@ -58,6 +58,8 @@ _KNOWN = frozenset(
         "cache_control",
     }
 )
+_PLAIN = frozenset({"model", "messages", "system", "max_tokens", "stream", "temperature"})
+"""All that most conversations without tools have."""
 _TOOL = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
 _MODES: dict[str, Literal["auto", "none", "required"]] = {
     "auto": "auto",
@@ -76,6 +78,15 @@ def parse_request(body: bytes, asked: Asked) -> ChatRequest:
         raise node.missing("max_tokens")
     if max_tokens < 0:
         raise node.wrong("max_tokens", "at least 1")
+    if node.members.keys() <= _PLAIN:
+        return ChatRequest(
+            dialect=_ME,
+            model=node.text("model") or asked.model or "",
+            messages=(*_system(node), *_messages(node)),
+            stream=bool(node.boolean("stream")),
+            max_output_tokens=max_tokens,
+            temperature=node.number("temperature"),
+        )
     extra: Extra = dict(node.rest(_KNOWN) or {})
     choice, parallel = _tool_choice(node.node("tool_choice"))
     reasoning, output_format = _thinking(node, extra)

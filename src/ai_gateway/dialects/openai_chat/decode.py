@@ -37,6 +37,7 @@ _MAX_CHOICES = 1024
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _START_MEMBERS = ("service_tier", "system_fingerprint", "provider")
+_starting = attrgetter(*_START_MEMBERS)
 _EXTENSIONS = (
     "prompt_filter_results",
     "citations",
@@ -85,9 +86,11 @@ def decode_response(body: bytes) -> list[Event]:
     if answer.choices is msgspec.UNSET:
         raise _unlike(body)
     reader.fail_if_ended_so()
-    for name, raw in (read_as(_members, msgspec.Raw(body)) or {}).items():
-        if name not in _KNOWN and not absent(raw):
-            out.append(Extension(dialect=_CHAT, name=name, raw=msgspec.Raw(bytes(raw))))
+    members = read_as(_members, msgspec.Raw(body)) or {}
+    if not members.keys() <= _KNOWN:
+        for name, raw in members.items():
+            if name not in _KNOWN and not absent(raw):
+                out.append(Extension(dialect=_CHAT, name=name, raw=msgspec.Raw(bytes(raw))))
     reader.close(out)
     return out
 
@@ -149,9 +152,9 @@ class _Reader:
         if not chunk.choices and not (chunk.id and chunk.model):  # Azure's filter chunk
             return
         extra: Extra = {}
-        for name in _START_MEMBERS:
-            raw: msgspec.Raw = getattr(chunk, name)
-            if not absent(raw):
+        raw: msgspec.Raw
+        for name, raw in zip(_START_MEMBERS, _starting(chunk), strict=True):
+            if raw is not EMPTY and not absent(raw):
                 extra[name] = self._seen[name] = msgspec.Raw(bytes(raw))
         start = Start(
             id=text_of(chunk.id) or None,

@@ -6,6 +6,8 @@ another finish after it, and the first one counts.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import msgspec
 
 from ai_gateway.core.chat import DialectName, Extra, Image, Opaque
@@ -60,6 +62,11 @@ class _FinishDetails(msgspec.Struct):
 _finish_details = msgspec.json.Decoder(_FinishDetails)
 _string = msgspec.json.Decoder(str)
 _audio = msgspec.json.Decoder(AudioDelta)
+
+
+_EXTRAS = ("native_finish_reason", "content_filter_results", "content_filter_result")
+_extras = attrgetter(*_EXTRAS)
+_NO_EXTRAS = (EMPTY,) * len(_EXTRAS)
 
 
 class ChoiceReader:
@@ -132,13 +139,11 @@ class ChoiceReader:
             self.finish_word = details.type if details is not None else None
         if choice.stop_reason is not EMPTY:
             self._stop = read_as(_string, choice.stop_reason) or self._stop
-        for name, raw in (
-            ("native_finish_reason", choice.native_finish_reason),
-            ("content_filter_results", choice.content_filter_results),
-            ("content_filter_result", choice.content_filter_result),
-        ):
-            if raw is not EMPTY and not absent(raw):
-                self._extra[name] = msgspec.Raw(bytes(raw))
+        values = _extras(choice)
+        if values != _NO_EXTRAS:
+            for name, raw in zip(_EXTRAS, values, strict=True):
+                if raw is not EMPTY and not absent(raw):
+                    self._extra[name] = msgspec.Raw(bytes(raw))
 
     def close(self, out: list[Event]) -> None:
         """What is still owed: sound, the ends of the calls, the finish.
