@@ -84,14 +84,16 @@ class KnownHead:
         before, after = self._before, self._after
         if not data.startswith(before):
             return None
+        # Slices, since searches from an offset take their arguments in a slow way.
         start = len(before)
-        end = data.find(b"\r", start, start + MAX_DIGITS + 1)
-        if end < 0 or not data.startswith(after, end):
+        digits = data[start : start + MAX_DIGITS].partition(b"\r")[0]
+        end = start + len(digits)
+        body = end + len(after)
+        if data[end:body] != after:
             return None
-        digits = data[start:end]
         if not digits.isdigit() or (digits[0] == _ZERO and end - start > 1):
             return None
-        return int(digits), end + len(after)
+        return int(digits), body
 
     def headers(self, length: int) -> list[tuple[bytes, bytes]]:
         """The headers of such a request."""
