@@ -196,10 +196,9 @@ class Connection(asyncio.BufferedProtocol):
     def _get_to_know(self, nbytes: int) -> None:
         """A head that came in one read, for the next time; not of an upstream whose heads all differ."""
         self._strangers += 1
-        before, self._known = self._known, None
         if self._lasts:
-            data = self._buffer[:nbytes].tobytes()
-            self._known = KnownAnswer.of(data, self.headers, self.status, before)
+            found = KnownAnswer.of(self._buffer[:nbytes].tobytes(), self.headers, self.status, self._known)
+            self._known = found or self._known
 
     def _read_known(self, known: KnownAnswer, nbytes: int) -> bool:
         """An answer with a head that need not be parsed; False where it is for the parser."""

@@ -26,7 +26,6 @@ _STEADY = frozenset(
     {
         b"connection",
         b"content-type",
-        b"keep-alive",
         b"proxy-connection",
         b"trailer",
         b"upgrade",

@@ -113,6 +113,7 @@ VALUES = st.sampled_from(
         b"a\r\n b",
     ]
 )
+LIVES = [b"Keep-Alive: timeout=5, max=9", b"Keep-Alive: timeout=5, max=8", b"Connection: keep-alive"]
 LINES = st.sampled_from(
     [
         b"Connection: close",
@@ -141,7 +142,8 @@ def answer(draw: st.DrawFn) -> list[bytes]:
     date = draw(st.sampled_from(DATES))
     odd = draw(st.integers(0, 9))
     if odd < 6:
-        whole = wire(body, b"X-Custom: " + draw(st.sampled_from([b"1", b"22", b"333"])), date=date)
+        lines = b"X-Custom: " + draw(st.sampled_from([b"1", b"22"])), draw(st.sampled_from(LIVES))
+        whole = wire(body, *lines, date=date)
     elif odd < 8:
         whole = wire(body, b"X-Custom: " + draw(VALUES), date=date, status=draw(STATUS))
     elif odd == 8:
