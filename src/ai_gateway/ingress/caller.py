@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from ai_gateway.core.structs import quick_to_set
 from ai_gateway.errors import BodyTooLarge
 from ai_gateway.ingress.responses import SECURITY_HEADERS
 
@@ -45,6 +46,7 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _BODILESS = frozenset({204, 304})
 
 
+@quick_to_set
 class HttpCaller(msgspec.Struct, eq=False):
     """Reads the request's body, writes the answer. A write waits while the caller does not read."""
 
