@@ -188,6 +188,14 @@ def test_deepseek_is_cheaper_by_night() -> None:
     assert costs[0] == costs[4] == costs[5] == costs[10]
 
 
+@given(names=st.lists(st.sampled_from(["gpt-4o", "gpt-4o-mini", "o3", "unheard-of", "whisper-1", None, ""])))
+def test_what_was_reported_before_changes_nothing(names: list[str | None]) -> None:
+    prices, usage = Prices(), Usage(input=1_000, output=10)
+    for asked in ("gpt-4o", "unheard-of"):
+        kept = [prices.cost(OPENAI, asked, NOW, usage, name) for name in names]
+        assert kept == [Prices().cost(OPENAI, asked, NOW, usage, name) for name in names]
+
+
 def test_names_that_callers_make_up_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prices_module, "MAX_CACHED", 10)
     prices = overriding({"mine*": {"input": 1, "output": 1}})
