@@ -25,6 +25,8 @@ from ai_gateway.store.spool import MAX_WAITING_BYTES, Spool, lock_of
 __all__ = ["CollectingSpool", "SharedSpool", "Together", "new_token"]
 
 LOOK_INTERVAL_S = 0.1
+LOCK_INTERVAL_S = 1.0
+"""A lock that is held takes some 0.2 ms to try."""
 _TOKEN_DIGITS, _SLOT_DIGITS = 5, 3
 _log = logging.getLogger("ai_gateway.store")
 
@@ -109,11 +111,13 @@ class _Followed:
         self.announced = self.folder.stored
         self.has_ended = False
         """Its process is dead: there will be no more."""
+        self._try_at_s = 0.0
 
-    def look(self) -> None:
+    def look(self, now_s: float) -> None:
         """See whether its process lives. Raises: OSError."""
-        if self.has_ended:
+        if self.has_ended or (now_s < self._try_at_s and _is_another(self.folder.path)):
             return
+        self._try_at_s = now_s + LOCK_INTERVAL_S
         try:
             self.folder.lock.acquire()
         except Timeout:
@@ -158,9 +162,10 @@ class CollectingSpool(SharedSpool):
 
     def read(self) -> tuple[Batch, bool] | None:
         """As `Spool.read`; the other processes' rows come after those of this one. Raises: OSError."""
-        if time.monotonic() >= self._look_at_s:
-            self._look_at_s = time.monotonic() + LOOK_INTERVAL_S
-            self._look()
+        now_s = time.monotonic()
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_INTERVAL_S
+            self._look(now_s)
         if self._bytes_in > self._bytes_out and (found := super().read()) is not None:
             return found
         for followed in list(self._followed.values()):
@@ -220,7 +225,7 @@ class CollectingSpool(SharedSpool):
             del self._followed[folder.path]
         return None
 
-    def _look(self) -> None:
+    def _look(self, now_s: float) -> None:
         """Raises: OSError."""
         for path, slot in self._others():
             if path not in self._followed and path not in self._given_up:
@@ -231,7 +236,7 @@ class CollectingSpool(SharedSpool):
                     _log.error("cannot read %s, the next start tries again: %s", path, error)
                     self._given_up.add(path)
         for followed in self._followed.values():
-            followed.look()
+            followed.look(now_s)
 
     def _others(self) -> Iterator[tuple[Path, int]]:
         start = f"-{self._together.token}"
@@ -246,3 +251,16 @@ class CollectingSpool(SharedSpool):
     def _count_adopted(self) -> None:
         super()._count_adopted()
         self._together.adopted[0], self._together.adopted[1] = self._adopted_rows, self._adopted_bytes
+
+
+def _is_another(folder: Path) -> bool:
+    """Whether a process has the number that the folder's name begins with: most likely its own. Only its lock
+    is sure."""
+    number = int(folder.name.partition("-")[0])
+    if number == os.getpid():
+        return False
+    try:
+        os.kill(number, 0)
+    except (ProcessLookupError, PermissionError, OverflowError):
+        return False
+    return True
