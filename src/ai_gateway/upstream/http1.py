@@ -18,6 +18,7 @@ import msgspec
 from ai_gateway.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.http1_connection import Connection, Stale
 from ai_gateway.upstream.known_answer import KnownAnswer
+from ai_gateway.upstream.read_buffer import ReadBuffer
 from ai_gateway.upstream.transport import SentHead, Take, TakeChunk, UpstreamRequest
 
 __all__ = ["Http1Response", "Http1Transport"]
@@ -25,7 +26,6 @@ __all__ = ["Http1Response", "Http1Transport"]
 CONNECT_TIMEOUT_S = 15.0
 IDLE_S = 30.0
 """How long a connection is kept without use: under the idle timeout of common servers."""
-READ_BYTES = 16 * 1024
 DRAIN_S = 1.0
 DRAIN_BYTES = 64 * 1024
 
@@ -95,7 +95,7 @@ class Http1Transport:
         self._idle: dict[Origin, list[Connection]] = {}
         self._targets: dict[str, tuple[Origin, str]] = {}
         self._tls: ssl.SSLContext | None = None
-        self._buffer = memoryview(bytearray(READ_BYTES))
+        self._buffer = ReadBuffer()
         self._sweeper = self._loop.call_later(IDLE_S, self._sweep)
 
     async def send(self, request: UpstreamRequest) -> Http1Response:

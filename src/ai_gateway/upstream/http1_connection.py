@@ -13,6 +13,7 @@ import httptools
 
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.known_answer import KnownAnswer
+from ai_gateway.upstream.read_buffer import ReadBuffer
 from ai_gateway.upstream.size_lines import LINE_BREAK, SIZE_LINES, size_line
 from ai_gateway.upstream.transport import Take, TakeChunk, UpstreamRequest
 
@@ -37,7 +38,7 @@ class Connection(asyncio.BufferedProtocol):
     """One connection, one exchange at a time.
 
     All connections read into one buffer, which the parser empties before the next read: nothing is
-    allocated for a read, and however fast the upstream, one read takes no more than `READ_BYTES`.
+    allocated for a read.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class Connection(asyncio.BufferedProtocol):
         "_waiter",
         "_whole",
         "busy",
+        "get_buffer",
         "headers",
         "idle_since",
         "known",
@@ -79,9 +81,10 @@ class Connection(asyncio.BufferedProtocol):
         "transport",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, buffer: ReadBuffer) -> None:
         self._loop = loop
-        self._buffer = buffer
+        self._buffer = buffer.view
+        self.get_buffer = buffer.__getitem__  # type: ignore[method-assign, assignment]  # `int`s go by place
         self._whole: list[None] = []
         """Holds something while the parser stands behind a whole chunk and has read no other size line: the
         parser writes it here itself, without a line of Python."""
@@ -132,19 +135,16 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
     def buffer_updated(self, nbytes: int) -> None:
         take_chunk = self._take_chunk
         if take_chunk is not None and self._between and nbytes <= PLAIN_BYTES:
             # One chunk, as an event of a stream comes: the parser would say the same of it, and stay where it
             # is. Of anything else it has the say.
             try:
-                line, size = SIZE_LINES[nbytes]
+                line, size, copy = SIZE_LINES[nbytes]
             except KeyError:
-                line, size = size_line(nbytes)
-            chunk = self._buffer[:nbytes].tobytes()
+                line, size, copy = size_line(nbytes)
+            (chunk,) = copy(self._buffer)
             data = chunk.removeprefix(line).removesuffix(LINE_BREAK)
             if len(data) == size:
                 self._deadline = self._loop.time() + self._timeout_s

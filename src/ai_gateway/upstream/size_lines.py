@@ -7,23 +7,28 @@ Source: RFC 9112, section 7.1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from struct import Struct
+
 __all__ = ["LINE_BREAK", "SIZE_LINES", "size_line"]
 
 LINE_BREAK = b"\r\n"
 
 
-SIZE_LINES: dict[int, tuple[bytes, int]] = {}
+Copy = Callable[[memoryview], tuple[bytes]]
+SIZE_LINES: dict[int, tuple[bytes, int, Copy]] = {}
 """What `size_line` has been asked for."""
 
 
-def size_line(total: int) -> tuple[bytes, int]:
+def size_line(total: int) -> tuple[bytes, int, Copy]:
     """The size line of a chunk that has `total` bytes altogether, with its line break, and the bytes of its
-    data; -1 where no chunk has so many."""
-    found = b"", -1
+    data; -1 where no chunk has so many. Then what copies so many bytes, faster than a slice does."""
+    copy: Copy = Struct(f"{total}s").unpack_from
+    found = b"", -1, copy
     for digits in range(1, len(b"%x" % total) + 1):
         size = total - digits - 2 * len(LINE_BREAK)
         line = b"%x\r\n" % max(size, 0)
         if size > 0 and len(line) == digits + len(LINE_BREAK):
-            found = line, size
+            found = line, size, copy
     SIZE_LINES[total] = found
     return found

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout
 from ai_gateway.upstream.http1_connection import PLAIN_BYTES, Connection
+from ai_gateway.upstream.read_buffer import ReadBuffer
 from ai_gateway.upstream.size_lines import SIZE_LINES, size_line
 from tests.unit.upstream.conftest import call
 
@@ -80,12 +81,12 @@ class Clock:
 
 async def exchanging(clock: Clock | None = None) -> tuple[Connection, Callable[[bytes], None]]:
     """A connection that has got an answer's head, and how more gets there."""
-    buffer = memoryview(bytearray(64 * 1024))
+    buffer = ReadBuffer(64 * 1024)
     connection = Connection(cast(Any, clock) or asyncio.get_running_loop(), buffer)
     connection.connection_made(Wire())
 
     def come(data: bytes) -> None:
-        connection.get_buffer(-1)[: len(data)] = data
+        buffer.view[: len(data)] = data
         connection.buffer_updated(len(data))
 
     task = asyncio.create_task(connection.exchange(b"", call("http://x/", timeout_s=5)))
@@ -204,7 +205,9 @@ def test_every_size_line() -> None:
         chunk = framed(b"x" * size)
         lines[len(chunk)] = b"%x\r\n" % size, size
     for total in range(PLAIN_BYTES):
-        assert size_line(total) == lines.get(total, (b"", -1)) == SIZE_LINES[total]
+        *found, copy = size_line(total)
+        assert tuple(found) == lines.get(total, (b"", -1)) == SIZE_LINES[total][:2]
+        assert copy(memoryview(bytes(total + 1))) == (bytes(total),)
 
 
 async def test_what_a_chunk_brings_about_comes_out() -> None:

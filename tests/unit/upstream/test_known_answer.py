@@ -14,6 +14,7 @@ from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import for_caller
 from ai_gateway.upstream.http1_connection import Connection
 from ai_gateway.upstream.known_answer import KnownAnswer
+from ai_gateway.upstream.read_buffer import ReadBuffer
 from tests.unit.upstream.conftest import call
 from tests.unit.upstream.test_http1_chunks import Wire, cut
 
@@ -21,6 +22,7 @@ Pairs = list[tuple[bytes, bytes]]
 Read = tuple[int, Pairs, bytes, str]
 DATES = (b"Wed, 25 Nov 2026 18:19:59 GMT", b"Wed, 25 Nov 2026 18:20:00 GMT")
 SECRET = "sk-secret-0123456789"
+BUFFER = ReadBuffer(64 * 1024)
 
 
 def wire(body: bytes, *lines: bytes, status: bytes = b"200 OK", date: bytes = DATES[0]) -> bytes:
@@ -63,7 +65,7 @@ async def read(connection: Connection, reads: list[bytes]) -> Read:
     fetching = asyncio.create_task(fetch(connection))
     await asyncio.sleep(0)
     for data in reads:
-        connection.get_buffer(-1)[: len(data)] = data
+        BUFFER.view[: len(data)] = data
         connection.buffer_updated(len(data))
         await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -76,7 +78,7 @@ def conversation(answers: list[list[bytes]]) -> list[tuple[Read, bool]]:
     """Each answer, and whether the connection served on, until it did not."""
 
     async def run() -> list[tuple[Read, bool]]:
-        connection = Connection(asyncio.get_running_loop(), memoryview(bytearray(64 * 1024)))
+        connection = Connection(asyncio.get_running_loop(), BUFFER)
         connection.connection_made(Kept())
         found = []
         for reads in answers:
