@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ai_gateway.core.headroom import LimitState, Room
+from ai_gateway.core.structs import quick_to_set
 from ai_gateway.policy.admissions import Admissions, Windows
 from ai_gateway.policy.calendar import Calendar, Day
 from ai_gateway.policy.interface import Spent
@@ -33,6 +34,7 @@ EXTENSION_TOKENS = 256
 """At least so many more are reserved at a time."""
 
 
+@quick_to_set
 class Reservation(msgspec.Struct, eq=False, gc=False):
     """A request that was admitted. Settled or cancelled exactly once: later calls change nothing."""
 

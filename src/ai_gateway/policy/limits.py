@@ -8,6 +8,7 @@ import sys
 import msgspec
 
 from ai_gateway.core.client import ClientSettings
+from ai_gateway.core.structs import quick_to_set
 
 __all__ = [
     "DEFAULT_OUTPUT_TOKENS",
@@ -116,7 +117,8 @@ class Want(msgspec.Struct, frozen=True, gc=False):
         return min(self.asked, 1)
 
 
-class Used(msgspec.Struct):
+@quick_to_set
+class Used(msgspec.Struct, gc=False):
     """What was used in a day, or of money in a month, and what requests in flight have reserved."""
 
     requests: int = 0

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from ai_gateway.core.headroom import UNLIMITED, LimitState, Room
+from ai_gateway.core.structs import quick_to_set
 from ai_gateway.errors import Unauthenticated
 from ai_gateway.policy.account import Reservation
 from ai_gateway.policy.calendar import Calendar
@@ -355,6 +356,7 @@ class SharedAccount:
         self._day_s, self._month = self.local.day.start_s, _number(self.local.day.month)
 
 
+@quick_to_set
 class SharedReservation(msgspec.Struct, eq=False, gc=False):
     """A request that was admitted by this process. Settled or cancelled exactly once."""
 
