@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from ai_gateway.asking import Order, Reader
 from ai_gateway.call import Call, HeaderList
@@ -28,7 +29,8 @@ SMALL_BODY_BYTES = 2048
 # Once: members of an enumeration are looked up slowly.
 _CHAT, _COUNT, _EMBED, _PLAIN = Job.CHAT, Job.COUNT, Job.EMBED, Job.PLAIN
 _ANTHROPIC = Family.ANTHROPIC
-_READING = frozenset({"GET", "HEAD", "DELETE"})
+_READING = frozenset({"GET", "HEAD"})
+_TOKENLESS = _READING | {"DELETE"}
 _ANYTHING = Want()
 _NOTHING = Want(output_tokens=0)
 
@@ -61,6 +63,25 @@ class PriceBook(Protocol):
         ...
 
 
+class _Standing(msgspec.Struct, eq=False, gc=False):
+    """How one client stands with its limits."""
+
+    client: ClientPolicy
+    family: Family
+    limiter: Accounts
+    now: Callable[[], float]
+    wall: Callable[[], float]
+
+    def headers(self) -> HeaderList:
+        client, now, wall = self.client, self.now, self.wall
+        wall_s = wall()
+        room = self.limiter.account(client.id, wall_s).room(client.limits, now(), wall_s)
+        headers = limit_headers(room)
+        if self.family is _ANTHROPIC:
+            headers += anthropic_limit_headers(room, wall_s)
+        return headers
+
+
 class Admitter:
     """Admits requests by all limits of their clients, or refuses them."""
 
@@ -76,7 +97,7 @@ class Admitter:
         self._limiter = limiter
         self._prices = prices
         self._block_unpriced = block_unpriced
-        self._now_s, self._wall_s = clock
+        self._now, self._wall = clock
 
     def day(self, wall_s: float) -> str:
         """The calendar day of an instant, YYYY-MM-DD."""
@@ -85,7 +106,7 @@ class Admitter:
     def introduce(self, call: Call, entry: Entry, client: ClientPolicy) -> None:
         """From here on, every answer tells how the client stands."""
         if client.limits.told:
-            entry.standing = partial(self._standing, client, call.endpoint.family)
+            entry.standing = _Standing(client, call.endpoint.family, self._limiter, self._now, self._wall)
 
     def admit(
         self,
@@ -102,7 +123,8 @@ class Admitter:
         """
         limits, job = client.limits, call.endpoint.job
         targets = _targets(client, main, job) if client.fallbacks else (main,)
-        wall_s = self._wall_s()
+        now, wall = self._now, self._wall
+        wall_s = wall()
         account = self._limiter.account(client.id, wall_s)
         if not limits.counts_tokens:
             want = _ANYTHING
@@ -110,7 +132,7 @@ class Admitter:
             want = _NOTHING
         else:
             if job is _PLAIN:
-                output_tokens: int | None = 0 if call.method in _READING else 1
+                output_tokens: int | None = 0 if call.method in _TOKENLESS else 1
             else:
                 output_tokens, cap = exchange.output_asked, client.settings.max_output_tokens
                 if cap and output_tokens is not None and output_tokens > cap:
@@ -121,20 +143,14 @@ class Admitter:
             input_tokens = size // BYTES_PER_TOKEN if size <= SMALL_BODY_BYTES else exchange.input_estimate()
             want = self._want(limits, targets, input_tokens, output_tokens, wall_s)
         try:
-            reservation = account.admit(limits, want, now_s=self._now_s(), wall_s=wall_s)
+            reservation = account.admit(limits, want, now(), wall_s)
         except (LimitReached, ContextLengthExceeded) as error:
             reservation, want = self._once_more(error, client, account, exchange, targets, want, wall_s)
         entry.charge = reservation
         entry.record.admitted, entry.record.day = True, reservation.day
+        repeatable = call.endpoint.known or call.method in _READING
         return Order(
-            call=call,
-            entry=entry,
-            client=client,
-            exchange=exchange,
-            reader=reader,
-            targets=targets,
-            reservation=reservation,
-            input_tokens=want.input_tokens,
+            call, entry, client, exchange, reader, targets, reservation, want.input_tokens, repeatable
         )
 
     def _once_more(
@@ -154,7 +170,7 @@ class Admitter:
             if not tight or want is _NOTHING:
                 raise error
             want = self._want(limits, targets, exchange.input_estimate(), want.output_tokens, wall_s)
-            return account.admit(limits, want, now_s=self._now_s(), wall_s=wall_s), want
+            return account.admit(limits, want, self._now(), wall_s), want
         except LimitReached as refusal:
             self._limiter.refused(client.id, refusal.reason)
             raise
@@ -192,15 +208,6 @@ class Admitter:
                 param="model",
             )
         return found
-
-    def _standing(self, client: ClientPolicy, family: Family) -> HeaderList:
-        limits, now_s, wall_s = client.limits, self._now_s(), self._wall_s()
-        account = self._limiter.account(client.id, wall_s)
-        room = account.room(limits, now_s=now_s, wall_s=wall_s)
-        headers = limit_headers(room)
-        if family is _ANTHROPIC:
-            headers += anthropic_limit_headers(room, wall_s)
-        return headers
 
 
 def _targets(client: ClientPolicy, main: Target, job: Job) -> tuple[Target, ...]:

@@ -59,7 +59,7 @@ def answer_headers(call: Call, entry: Entry, headers: HeaderList) -> HeaderList:
         (b"x-gateway-overhead-ms", str(record.overhead_ms).encode()),
     )
     if entry.standing is not None:
-        headers += entry.standing()
+        headers += entry.standing.headers()
     return headers
 
 

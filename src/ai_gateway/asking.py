@@ -43,7 +43,6 @@ PATIENCE_STEP_S = 0.005
 """What the first try has used of the patience is not worth a word."""
 _COUNT = Job.COUNT
 _GENERATES = frozenset({Job.CHAT, Job.EMBED})
-_READING = frozenset({"GET", "HEAD"})
 
 
 class Costs(Protocol):
@@ -62,7 +61,7 @@ class Reader(Protocol):
         ...
 
 
-class Order(msgspec.Struct, kw_only=True, eq=False):
+class Order(msgspec.Struct, eq=False):
     """An admitted request."""
 
     call: Call
@@ -76,14 +75,11 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     reservation: Reserved
     input_tokens: int
     """Estimated."""
+    repeatable: bool
+    """It may be sent again although it was perhaps carried out: an answer more does no harm, a file or a
+    batch more does."""
     round: int = 1
     """More than one where the gateway's tools have run."""
-    repeatable: bool = False
-    """It may be sent again although it was perhaps carried out: an answer more does no harm, a file or a
-    batch more does. Follows from `call`."""
-
-    def __post_init__(self) -> None:
-        self.repeatable = self.call.endpoint.known or self.call.method in _READING
 
 
 class _Prepared(msgspec.Struct, kw_only=True, eq=False):

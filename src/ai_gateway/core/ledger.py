@@ -12,7 +12,7 @@ from ai_gateway.core.structs import quick_to_set
 from ai_gateway.core.usage import Usage, estimated_usage
 from ai_gateway.errors import GatewayError
 
-__all__ = ["CLIENT_CLOSED", "MAX_LOGGED_BODY", "Charge", "Entry", "Measured", "Meter", "Price"]
+__all__ = ["CLIENT_CLOSED", "MAX_LOGGED_BODY", "Charge", "Entry", "Measured", "Meter", "Price", "Standing"]
 
 CLIENT_CLOSED = 499
 """The caller hung up first: nobody got a status, and the log says so as nginx does."""
@@ -53,10 +53,18 @@ class Meter(Protocol):
     def tools_used(self) -> bool: ...
 
 
+class Standing(Protocol):
+    """How a client stands with its limits."""
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What an answer tells of it now."""
+        ...
+
+
 class Charge(Protocol):
     """What the request has reserved of its client's limits."""
 
-    def settle(self, *, input_tokens: int, output_tokens: int, usd: float | None) -> None: ...
+    def settle(self, input_tokens: int, output_tokens: int, usd: float | None) -> None: ...
 
     def cancel(self) -> None:
         """No provider was asked: it counts for nothing."""
@@ -82,8 +90,8 @@ class Entry(msgspec.Struct, eq=False):
     """The present attempt's request: its usage is estimated if the provider reports none. None where it was
     not asked to generate anything."""
     charge: Charge | None = None
-    standing: Callable[[], list[tuple[bytes, bytes]]] | None = None
-    """How the client stands with its limits, once it is known: headers of an answer."""
+    standing: Standing | None = None
+    """Of the client, once it is known, where answers tell of it."""
     bodies: bytearray | None = None
     """The answer's bytes, where this client's bodies are logged."""
     _attempt: Attempt | None = None
@@ -147,11 +155,7 @@ class Entry(msgspec.Struct, eq=False):
         charge = self.charge
         if charge is not None:
             if record.attempts or record.status < 400:
-                charge.settle(
-                    input_tokens=record.input_tokens,
-                    output_tokens=record.output_tokens,
-                    usd=self._spent_usd,
-                )
+                charge.settle(record.input_tokens, record.output_tokens, self._spent_usd)
             else:
                 charge.cancel()
                 record.admitted = False

@@ -16,6 +16,12 @@ __all__ = ["anthropic_limit_headers", "duration", "limit_headers"]
 Headers = list[tuple[bytes, bytes]]
 _ceil = math.ceil
 MAX_KEPT = 4096
+_REQUESTS: dict[int, tuple[bytes, bytes]] = {}
+_REQUESTS_RESET: dict[int, tuple[bytes, bytes]] = {}
+_TOKENS: dict[int, tuple[bytes, bytes]] = {}
+_TOKENS_RESET: dict[int, tuple[bytes, bytes]] = {}
+"""Headers that answers have told, by their numbers. These are of no class of their own: the interpreter has a
+short cut into them."""
 
 
 def limit_headers(room: Room) -> Headers:
@@ -24,25 +30,40 @@ def limit_headers(room: Room) -> Headers:
     if given and (given_left <= tokens_left or not tokens):
         tokens, tokens_left = given, given_left
     headers: Headers = []
-    if limit:
-        headers = [
-            (b"x-ratelimit-limit-requests", _NUMBERS[limit]),
-            (b"x-ratelimit-remaining-requests", b"%d" % left),
-            (
-                b"x-ratelimit-reset-requests",
-                _DURATIONS[_ceil(reset_s)] if reset_s > 0.999 else duration(reset_s),
-            ),
-        ]
-    if tokens:
-        headers += (
-            (b"x-ratelimit-limit-tokens", _NUMBERS[tokens]),
-            (b"x-ratelimit-remaining-tokens", b"%d" % tokens_left),
-            (
-                b"x-ratelimit-reset-tokens",
-                _DURATIONS[_ceil(midnight_s)] if midnight_s > 0.999 else duration(midnight_s),
-            ),
-        )
+    try:
+        if limit:
+            headers = [
+                _REQUESTS[limit],
+                (b"x-ratelimit-remaining-requests", str(left).encode()),
+                _REQUESTS_RESET[_ceil(reset_s)]
+                if reset_s > 0.999
+                else (b"x-ratelimit-reset-requests", duration(reset_s)),
+            ]
+        if tokens:
+            headers += (
+                _TOKENS[tokens],
+                (b"x-ratelimit-remaining-tokens", str(tokens_left).encode()),
+                _TOKENS_RESET[_ceil(midnight_s)]
+                if midnight_s > 0.999
+                else (b"x-ratelimit-reset-tokens", duration(midnight_s)),
+            )
+    except KeyError:
+        _spell(limit, reset_s, tokens, midnight_s)
+        return limit_headers(room)
     return headers
+
+
+def _spell(limit: int, reset_s: float, tokens: int, midnight_s: float) -> None:
+    """Remember the headers that tell of these: many answers tell the same."""
+    for known, name, number, texts in (
+        (_REQUESTS, b"x-ratelimit-limit-requests", limit, _NUMBERS),
+        (_REQUESTS_RESET, b"x-ratelimit-reset-requests", _ceil(max(reset_s, 0.0)), _DURATIONS),
+        (_TOKENS, b"x-ratelimit-limit-tokens", tokens, _NUMBERS),
+        (_TOKENS_RESET, b"x-ratelimit-reset-tokens", _ceil(max(midnight_s, 0.0)), _DURATIONS),
+    ):
+        if len(known) >= MAX_KEPT:
+            known.clear()
+        known[number] = (name, texts[number])
 
 
 def anthropic_limit_headers(room: Room, wall_s: float) -> Headers:

@@ -92,7 +92,7 @@ class Reservation(msgspec.Struct, eq=False, gc=False):
         self._hold_usd(input_usd + more * want.output_usd)
         return True
 
-    def settle(self, *, input_tokens: int, output_tokens: int, usd: float | None) -> None:
+    def settle(self, input_tokens: int, output_tokens: int, usd: float | None) -> None:
         """The real figures; `usd` None where no price is known."""
         if not self.open:
             return
@@ -113,7 +113,7 @@ class Reservation(msgspec.Struct, eq=False, gc=False):
         """It came to nothing before a provider was asked: as if it had never been admitted."""
         if not self.open:
             return
-        self.settle(input_tokens=0, output_tokens=0, usd=None)
+        self.settle(0, 0, None)
         self.today.requests -= 1
         self.account.take_back(self.at_s)
 
@@ -147,7 +147,7 @@ class Account(Admissions):
         """Input tokens of today, those that are reserved too."""
         return self.today.input_tokens + self.today.held_input
 
-    def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
+    def room(self, limits: Limits, now_s: float, wall_s: float) -> Room:
         """What answers tell of the client's limits."""
         if wall_s >= self.day.end_s:
             self.turn(wall_s)
@@ -204,7 +204,7 @@ class Account(Admissions):
         self.day, self.today = day, Used()
         self.changed()
 
-    def admit(self, limits: Limits, want: Want, *, now_s: float, wall_s: float) -> Reservation:
+    def admit(self, limits: Limits, want: Want, now_s: float, wall_s: float) -> Reservation:
         """Take a request's share of every limit, or of none.
 
         `now_s` is of a clock that never goes back, `wall_s` Unix time.

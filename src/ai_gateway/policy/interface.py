@@ -61,7 +61,7 @@ class Reserved(Protocol):
         the first token of an answer, are more than is left."""
         ...
 
-    def settle(self, *, input_tokens: int, output_tokens: int, usd: float | None) -> None:
+    def settle(self, input_tokens: int, output_tokens: int, usd: float | None) -> None:
         """The real figures; `usd` None where no price is known."""
         ...
 
@@ -78,7 +78,7 @@ class ClientAccount(Protocol):
         """Input tokens of today, those that are reserved too."""
         ...
 
-    def admit(self, limits: Limits, want: Want, *, now_s: float, wall_s: float) -> Reserved:
+    def admit(self, limits: Limits, want: Want, now_s: float, wall_s: float) -> Reserved:
         """Take a request's share of every limit, or of none.
 
         Raises:
@@ -87,7 +87,7 @@ class ClientAccount(Protocol):
         """
         ...
 
-    def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
+    def room(self, limits: Limits, now_s: float, wall_s: float) -> Room:
         """What answers tell of the client's limits."""
         ...
 

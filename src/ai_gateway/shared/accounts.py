@@ -78,7 +78,7 @@ class SharedAccount:
         self._row = record.row(slot)
         self._row_at = record.row_at(slot)
 
-    def admit(self, limits: Limits, want: Want, *, now_s: float, wall_s: float) -> SharedReservation:
+    def admit(self, limits: Limits, want: Want, now_s: float, wall_s: float) -> SharedReservation:
         """As `Account.admit`. Raises: LimitReached, ContextLengthExceeded; Unauthenticated, see `Gone`."""
         try:
             self._take()
@@ -89,7 +89,7 @@ class SharedAccount:
             if now_s < self._clock_s:  # another process read its clock later, and came first
                 now_s = self._clock_s
             self._clock_s = now_s
-            own = local.admit(limits, want, now_s=now_s, wall_s=wall_s)
+            own = local.admit(limits, want, now_s, wall_s)
             local.keep_noted()
             self._note(own, 1, own.held_input, own.allowance, own.usd)
         finally:
@@ -104,7 +104,7 @@ class SharedAccount:
             return
         try:
             held = own.usd
-            own.settle(input_tokens=input_tokens, output_tokens=output_tokens, usd=usd)
+            own.settle(input_tokens, output_tokens, usd)
             self._note(own, -1, -own.held_input, -own.allowance, -held)
         finally:
             self._give()
@@ -136,18 +136,18 @@ class SharedAccount:
         finally:
             self._give()
 
-    def room(self, limits: Limits, *, now_s: float, wall_s: float) -> Room:
+    def room(self, limits: Limits, now_s: float, wall_s: float) -> Room:
         """As `Account.room`."""
         local = self.local
         # Without a lock, unless somebody has to look at a window, or to begin a new day.
         if self._peek() and limits is local.measured and now_s < local.due_s and wall_s < local.day.end_s:
-            return local.room(limits, now_s=now_s, wall_s=wall_s)
+            return local.room(limits, now_s, wall_s)
         try:
             self._take()
         except Gone:
             return UNLIMITED
         try:
-            return local.room(limits, now_s=self._later(now_s), wall_s=wall_s)
+            return local.room(limits, self._later(now_s), wall_s)
         finally:
             self._give()
 
@@ -385,7 +385,7 @@ class SharedReservation(msgspec.Struct, eq=False, gc=False):
         self.allowance, self.capped = own.allowance, own.capped
         return done
 
-    def settle(self, *, input_tokens: int, output_tokens: int, usd: float | None) -> None:
+    def settle(self, input_tokens: int, output_tokens: int, usd: float | None) -> None:
         if self.own.open:
             self.account.settle(self.own, input_tokens, output_tokens, usd)
 

@@ -24,7 +24,7 @@ class Till:
     def __init__(self) -> None:
         self.calls: list[tuple[int, int, float | None] | None] = []
 
-    def settle(self, *, input_tokens: int, output_tokens: int, usd: float | None) -> None:
+    def settle(self, input_tokens: int, output_tokens: int, usd: float | None) -> None:
         self.calls.append((input_tokens, output_tokens, usd))
 
     def cancel(self) -> None:
