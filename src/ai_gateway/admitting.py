@@ -134,7 +134,7 @@ class Admitter:
             if job is _PLAIN:
                 output_tokens: int | None = 0 if call.method in _TOKENLESS else 1
             else:
-                output_tokens, cap = exchange.output_asked, client.settings.max_output_tokens
+                output_tokens, cap = exchange.output_asked(), client.max_output_tokens
                 if cap and output_tokens is not None and output_tokens > cap:
                     output_tokens = cap
             if self._block_unpriced and limits.has_budget and output_tokens != 0:

@@ -119,7 +119,7 @@ class Asker:
             order.targets,
             self._upkeep,
             now_s=time.monotonic(),
-            patience_s=order.client.settings.timeout_seconds,
+            patience_s=order.client.timeout_s,
             max_retries=self._max_retries,
             safe=order.repeatable,
         )
@@ -234,12 +234,12 @@ def _prepare(order: Order, target: Target, exchange: Exchange) -> _Prepared | No
     call, client, entry = order.call, order.client, order.entry
     settings = Settings(
         model=target.model,
-        system_prompt=client.settings.system_prompt,
-        max_output_tokens=client.settings.max_output_tokens,
+        system_prompt=client.system_prompt,
+        max_output_tokens=client.max_output_tokens,
         output_limit=_left(order) if order.reservation.capped else None,
     )
     rendered = exchange.render(settings, target.upstream.provider)
-    if client.settings.log_bodies:
+    if client.log_bodies:
         log_bodies(entry, order.exchange.body, rendered.body if rendered else b"")
     if rendered is None:
         entry.record.model_served = target.model
@@ -251,7 +251,7 @@ def _prepare(order: Order, target: Target, exchange: Exchange) -> _Prepared | No
         url=way.url,
         headers=sent.pairs,
         body=rendered.body,
-        timeout_s=client.settings.timeout_seconds,
+        timeout_s=client.timeout_s,
         sent=sent,
         repeatable=order.repeatable,
     )

@@ -254,7 +254,7 @@ def _too_many(rounds: int) -> ToolLoop:
 
 def _reserve(order: Order, conversation: Conversation) -> FinishReason | None:
     """Take the next round's share of the client's limits. Returns why there is none."""
-    tokens, cap = conversation.input_estimate(), order.client.settings.max_input_tokens
+    tokens, cap = conversation.input_estimate(), order.client.max_input_tokens
     if cap and tokens > cap:
         return FinishReason.CONTEXT_WINDOW
     if not order.reservation.another(tokens):

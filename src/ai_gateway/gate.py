@@ -35,7 +35,7 @@ class Admission:
         """Bring what accounting knows of itself into the health endpoints; `fault` is the writer's."""
         health, spool = self._health, self._spool
         health.accounting_fault = fault or (None if spool.healthy else "the spool cannot be written")
-        health.accounting_full = self._reject_when_full and spool.is_full
+        health.accounting_full = self._reject_when_full and spool.is_full()
         health.spool_depth = spool.depth
         if self._total is not None:
             in_flight = self._total()
@@ -47,7 +47,7 @@ class Admission:
             return "the gateway is stopping: try again on another connection"
         if self._max_concurrency and self._overloaded(in_flight):
             return "the gateway serves as many requests as it may: try again later"
-        if self._reject_when_full and self._spool.is_full:
+        if self._reject_when_full and self._spool.is_full():
             return "the gateway cannot write its accounting: try again later"
         return None
 

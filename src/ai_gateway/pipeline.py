@@ -141,7 +141,7 @@ class Pipeline:
         record.client_id, record.client_name, record.key_tail = client.id, client.name, grant.tail
         if not grant.lasts and call.grant is None:
             check_grant(grant, address=call.address, now_s=call.started_ms / 1000)
-        record.provider = client.settings.backend
+        record.provider = client.backend
         self._admitter.introduce(call, entry, client)
         reason = self._gate.closed(self._load[0])
         if reason is not None:
@@ -169,7 +169,7 @@ class Pipeline:
         exchange = reader(provider, client.serves)
         entry.record.model_asked, entry.record.streaming = exchange.model, exchange.streaming
         target = _main_target(call, client, exchange.model)
-        check_input(exchange, client.settings.max_input_tokens)
+        check_input(exchange, client.max_input_tokens)
         order = self._admitter.admit(call, entry, client, exchange, reader, target)
         found = await self._asker.ask(order)
         if found is None:

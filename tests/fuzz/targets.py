@@ -92,7 +92,7 @@ def request(rng: Random) -> object:
     body = damaged(rng, rng.choice(_requests(name)))
     try:
         exchange = _open(rng.choice(ENDPOINTS[name]), body, HOMES[rng.choice(NAMES)])
-        _ = exchange.output_asked
+        exchange.output_asked()
         exchange.input_estimate()
         exchange.render(SETTINGS, HOMES[rng.choice(NAMES)] if exchange.translated else PROVIDERS["openai"])
     except GatewayError:

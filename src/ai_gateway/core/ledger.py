@@ -159,7 +159,8 @@ class Entry(msgspec.Struct, eq=False):
             else:
                 charge.cancel()
                 record.admitted = False
-        self.sink(record)
+        sink = self.sink
+        sink(record)
 
     def _list_attempt(self, now_s: float, error: str | None) -> None:
         """End an attempt that is not its row's only one: that is told by the row itself."""

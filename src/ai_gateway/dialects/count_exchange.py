@@ -37,7 +37,6 @@ class CountExchange:
     foreign = True
     is_json = True
     streaming = False
-    output_asked: int | None = 0
 
     def __init__(self, endpoint: Endpoint, body: bytes, asked: Asked, provider: Provider) -> None:
         self.endpoint = endpoint
@@ -55,6 +54,9 @@ class CountExchange:
         self.url_kinds = (
             URL_KINDS[counter] if counter is not None else frozenset({"image", "document", "audio", "video"})
         )
+
+    def output_asked(self) -> int | None:
+        return 0
 
     def input_estimate(self) -> int:
         return counting.estimate_tokens(self._request)

@@ -29,7 +29,6 @@ class EmbedExchange:
     streaming = False
     canonical: ChatRequest | None = None
     url_kinds: frozenset[str] = frozenset()
-    output_asked: int | None = 0
 
     def __init__(self, endpoint: Endpoint, body: bytes, asked: Asked, provider: Provider) -> None:
         """Raises: NotFound where the provider has no embeddings."""
@@ -45,6 +44,9 @@ class EmbedExchange:
                 f"this client's provider ({provider.title}) has no embeddings", code="unknown_path"
             )
         self.model: str | None = self._request.model or asked.model
+
+    def output_asked(self) -> int | None:
+        return 0
 
     def input_estimate(self) -> int:
         return members_estimate(open_object(self.body), self.endpoint.texts)

@@ -50,7 +50,6 @@ class Exchange(Protocol):
     url_kinds: frozenset[str]
     """The media that the provider takes by address."""
 
-    @property
     def output_asked(self) -> int | None:
         """Output tokens that the caller limits all its answers to; None where it sets no readable limit."""
         ...

@@ -41,7 +41,6 @@ class RelayExchange(msgspec.Struct, eq=False):
     canonical: ChatRequest | None = None
     url_kinds: frozenset[str] = frozenset()
 
-    @property
     def output_asked(self) -> int | None:
         return output_asked(self._request)
 

@@ -73,7 +73,6 @@ class Translation:
         self._names: ToolNames = {}
         self._asked = request
 
-    @property
     def output_asked(self) -> int | None:
         own = self._asked.max_output_tokens
         return None if own is None else max(0, own) * max(1, self._asked.n or 1)

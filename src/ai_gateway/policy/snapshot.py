@@ -56,6 +56,13 @@ class ClientPolicy(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Where requests go when the main backend fails, in order."""
     runs_tools: bool = False
     """Gateway tool mode."""
+    backend: str
+    timeout_s: float
+    system_prompt: str
+    max_input_tokens: int
+    max_output_tokens: int
+    log_bodies: bool
+    """As in `settings`, which are slow to read: each request asks for these."""
 
     def serves(self, asked: str | None) -> str | None:
         """What the provider will be asked for, allowed or not: the caller's model or the default one, behind
@@ -80,6 +87,12 @@ class ClientPolicy(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             limits=Limits.of(settings),
             fallbacks=fallback_targets(settings.fallback_models, upstream, extras),
             runs_tools=settings.tool_mode == "gateway",
+            backend=settings.backend,
+            timeout_s=settings.timeout_seconds,
+            system_prompt=settings.system_prompt,
+            max_input_tokens=settings.max_input_tokens,
+            max_output_tokens=settings.max_output_tokens,
+            log_bodies=settings.log_bodies,
         )
 
 

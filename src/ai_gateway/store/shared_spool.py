@@ -87,7 +87,6 @@ class SharedSpool(Spool):
         shared = self._together
         return max(0, sum(shared.bytes_in) - sum(shared.bytes_out)) + shared.adopted[1]
 
-    @property
     def is_full(self) -> bool:
         """As `Spool.is_full`, of all processes."""
         return self.backlog_bytes >= self._max_bytes or 2 * self._waiting_bytes >= MAX_WAITING_BYTES

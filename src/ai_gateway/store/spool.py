@@ -98,7 +98,6 @@ class Spool:
         """Whether every row is in the database, and nothing of a dead process is left."""
         return self.depth == 0 and not self._adopted
 
-    @property
     def is_full(self) -> bool:
         """Whether no new request should be taken: it could not be accounted for."""
         return self._bytes_in >= self._full_at or 2 * self._waiting_bytes >= MAX_WAITING_BYTES
@@ -116,12 +115,13 @@ class Spool:
         A full spool still takes rows that have cost something (those with an upstream call), up to a
         quarter more than `max_bytes`: requests in flight end in the books. Others are dropped and counted.
         """
+        lines_of = self._lines_of
         try:
-            line = self._lines_of([record])
+            line = lines_of([record])
         except UnicodeEncodeError:
-            line = self._lines_of([storable(record)])
+            line = lines_of([storable(record)])
         if self._troubled or self._bytes_in >= self._full_at:
-            if self.is_full and not self._may_overshoot(record):
+            if self.is_full() and not self._may_overshoot(record):
                 self._drop()
                 return
             if not (self._troubled and self._keep(line)):

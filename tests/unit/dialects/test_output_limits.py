@@ -118,7 +118,7 @@ ASKED: list[tuple[Endpoint, str, Body, int | None]] = [
 def test_what_the_caller_limits_itself_to(
     endpoint: Endpoint, backend: str, body: Body, tokens: int | None
 ) -> None:
-    assert opened(endpoint, backend, body).output_asked == tokens
+    assert opened(endpoint, backend, body).output_asked() == tokens
 
 
 def config(**members: object) -> Body:
@@ -275,7 +275,7 @@ def test_a_request_is_limited_alike_whether_it_was_asked_before(
     def sent(*, asks: bool) -> bytes | str:
         exchange = opened(endpoint, "openai", body)
         if asks:
-            _ = exchange.output_asked
+            exchange.output_asked()
         try:
             settings = Settings(model="m", max_output_tokens=cap, output_limit=limit)
             rendered = exchange.render(settings, PROVIDERS["openai"])

@@ -97,7 +97,7 @@ def new_spool(folder: Path, **options: int) -> Spool:
 
 
 def full(spool: Spool) -> bool:
-    return spool.is_full
+    return spool.is_full()
 
 
 def healthy(spool: Spool) -> bool:

@@ -164,7 +164,7 @@ def test_the_bound_is_that_of_all_together(tmp_path: Path) -> None:
     group = Group(tmp_path / "spool", max_bytes=20_000)
     one, other = group.worker(1), group.worker(2)
     number = 0
-    while not other.is_full:
+    while not other.is_full():
         one.append(row(number := number + 1, 500))
     other.append(row(0))
     assert other.dropped == group.common.dropped[2] == 1
