@@ -61,7 +61,7 @@ class Reader(Protocol):
         ...
 
 
-class Order(msgspec.Struct, eq=False):
+class Order(msgspec.Struct, eq=False, gc=False):
     """An admitted request."""
 
     call: Call
@@ -118,10 +118,10 @@ class Asker:
         attempts = begin(
             order.targets,
             self._upkeep,
-            now_s=time.monotonic(),
-            patience_s=order.client.timeout_s,
-            max_retries=self._max_retries,
-            safe=order.repeatable,
+            time.monotonic(),
+            order.client.timeout_s,
+            self._max_retries,
+            order.repeatable,
         )
         first, exchange = order.targets[0], order.exchange
         prepared: _Prepared | None = None
@@ -192,18 +192,10 @@ class Asker:
         started_ms = milliseconds(time.perf_counter() - call.started_s)
         if not record.attempts:
             record.overhead_ms = started_ms
-        attempt = Attempt(
-            provider=upstream.provider_name,
-            backend=target.backend,
-            model=target.model or "",
-            round=order.round,
-            started_ms=started_ms,
-        )
-        entry.begin_attempt(
-            attempt,
-            price=_FREE if job is _COUNT else self._costs.tariff(upstream, target.model or ""),
-            generating=exchange if job in _GENERATES else None,
-        )
+        model = target.model or ""
+        attempt = Attempt(upstream.provider_name, model, target.backend, order.round, started_ms)
+        price = _FREE if job is _COUNT else self._costs.tariff(upstream, model)
+        entry.begin_attempt(attempt, price, exchange if job in _GENERATES else None)
         outgoing = prepared.outgoing
         if patience_s < outgoing.timeout_s - PATIENCE_STEP_S or call.trace is not None:
             outgoing = _of_attempt(outgoing, patience_s, call.trace, record.attempts)

@@ -101,7 +101,7 @@ class Pipeline:
             header = value_of(call.headers, b"traceparent")
             call.trace = continue_trace(call.id, header, self._trace_ratio)
             record.trace = call.trace.note()
-        return Entry(record, started_s=call.started_s, sink=self._sink)
+        return Entry(record, call.started_s, self._sink)
 
     def _date(self, call: Call, entry: Entry) -> None:
         if entry.record.day is None:  # else its admission has said so

@@ -102,7 +102,7 @@ class Entry(msgspec.Struct, eq=False):
     _unpriced: bool = False
     """Whether any part of it has used tokens without a price."""
 
-    def begin_attempt(self, attempt: Attempt, *, price: Price, generating: Measured | None) -> None:
+    def begin_attempt(self, attempt: Attempt, price: Price, generating: Measured | None) -> None:
         """A provider is asked. `attempt.started_ms` is set already."""
         self._attempt = attempt
         self.price, self.generating = price, generating
@@ -131,8 +131,9 @@ class Entry(msgspec.Struct, eq=False):
         self.record.error = "client_closed"
 
     def first_byte(self, now_s: float) -> None:
-        if self.record.ttfb_ms is None:
-            self.record.ttfb_ms = milliseconds(now_s - self.started_s)
+        record = self.record
+        if record.ttfb_ms is None:
+            record.ttfb_ms = milliseconds(now_s - self.started_s)
 
     def keep(self, data: bytes) -> None:
         """Remember a part of the answer for the body log."""
@@ -194,34 +195,26 @@ class Entry(msgspec.Struct, eq=False):
                 return None
             output_bytes = 0 if meter is None else meter.output_bytes
             usage = estimated_usage(self.generating.input_estimate(), output_bytes)
-        assert self.price is not None
-        cost_usd = self.price.cost(usage, reported, record.started_at / 1e3)
-        self._add(usage, cost_usd)
-        return usage, cost_usd
-
-    def _add(self, usage: Usage, cost_usd: float | None) -> None:
-        """To the row's sums. Its cost is unknown as soon as a part of it is."""
-        record = self.record
-        taken = usage.input + usage.cache_read + usage.cache_write
-        given = usage.output + usage.reasoning
+        taken, given, raw = usage.input, usage.output, usage.raw
+        if usage.cache_read or usage.cache_write or usage.reasoning:
+            taken, given = usage.total_input, usage.total_output
+            record.cached_tokens += usage.cache_read
+            record.cache_write_tokens += usage.cache_write
+            record.reasoning_tokens += usage.reasoning
         record.input_tokens += taken
         record.output_tokens += given
-        if usage.cache_read:
-            record.cached_tokens += usage.cache_read
-        if usage.cache_write:
-            record.cache_write_tokens += usage.cache_write
-        if usage.reasoning:
-            record.reasoning_tokens += usage.reasoning
         if usage.estimated:
             record.usage_estimated = True
-        raw = usage.raw
         record.usage_raw = raw.decode("utf-8", "replace") if raw else None
+        assert self.price is not None
+        cost_usd = self.price.cost(usage, reported, record.started_at / 1e3)
         if cost_usd is not None:
             self._spent_usd += cost_usd
             if not self._unpriced:
                 record.cost_usd = self._spent_usd
-        elif taken or given:
+        elif taken or given:  # the row's cost is unknown as soon as a part of it is
             self._unpriced, record.cost_usd = True, None
+        return usage, cost_usd
 
 
 def _write_usage(attempt: Attempt, usage: Usage, cost_usd: float | None) -> None:

@@ -12,19 +12,23 @@ UNSTORED = frozenset({"trace"})
 """Members of a row that are not kept in the database."""
 
 
+_WHOLE = 1.5 * 2.0**52
+"""A float of this size has no fraction: what is added to it is rounded, to the nearest whole number."""
+
+
 def milliseconds(seconds: float) -> float:
-    """Of a duration, not negative, to the microsecond. `round` would go by way of its decimal digits."""
-    return (seconds * 1e6 + 0.5) // 1.0 / 1e3
+    """Of a duration, to the microsecond. `round` would go by way of its decimal digits."""
+    return (seconds * 1e6 + _WHOLE - _WHOLE) / 1e3
 
 
 @quick_to_set
-class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+class Attempt(msgspec.Struct, omit_defaults=True, gc=False):
     """One call to a provider. Tokens as in `RequestRecord`."""
 
     provider: str
+    model: str
     backend: str = ""
     """The name of the extra backend; empty: the client's main one."""
-    model: str
     round: int = 1
     """Counted up each time that the gateway's tools have run."""
     started_ms: float = 0.0

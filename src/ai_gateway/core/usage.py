@@ -10,7 +10,7 @@ BYTES_PER_TOKEN = 4
 """For estimates: what English text comes to with current tokenizers."""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Disjoint token classes: their sum is all that the provider counted.
 
     Providers disagree on what contains what; a dialect's reader takes its provider's figures apart, so that

@@ -85,10 +85,4 @@ def read_plain_usage(data: bytes) -> Usage | None:
     reasoning = (details_out.reasoning_tokens or 0) if details_out is not None else 0
     if cached > prompt or reasoning > completion or (found.total_tokens or 0) > prompt + completion:
         return None
-    return Usage(
-        input=prompt - cached,
-        cache_read=cached,
-        output=completion - reasoning,
-        reasoning=reasoning,
-        raw=data,
-    )
+    return Usage(prompt - cached, cached, 0, completion - reasoning, reasoning, raw=data)

@@ -52,7 +52,7 @@ def read_reply(endpoint: Endpoint, body: bytes) -> Reply:
         UpstreamError: it reports a failure in the place of an answer.
     """
     if endpoint.family is _OPENAI:
-        return relay_openai.read_reply(body, known=endpoint.known)
+        return relay_openai.read_reply(body, endpoint.known)
     if endpoint.known:
         check_reported(body)
     if endpoint.family is _ANTHROPIC:

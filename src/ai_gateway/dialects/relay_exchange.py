@@ -24,7 +24,7 @@ __all__ = ["RelayExchange", "relay_exchange"]
 _FAMILY_DIALECTS = {Family.ANTHROPIC: "anthropic", Family.GEMINI: "gemini"}
 
 
-class RelayExchange(msgspec.Struct, eq=False):
+class RelayExchange(msgspec.Struct, eq=False, gc=False):
     """Bytes pass as they are, but for the few members that must change. Made by `relay_exchange`."""
 
     _request: RelayRequest

@@ -90,9 +90,9 @@ class _AnyReply(msgspec.Struct, gc=False):
     """A whole answer of any endpoint."""
 
     model: str | None = None
+    choices: list[_Outline] | None = None
     usage: msgspec.Raw = EMPTY
     service_tier: msgspec.Raw = EMPTY
-    choices: list[_Outline] | None = None
     output: list[_Item] | None = None
     error: msgspec.Raw = EMPTY
 
@@ -110,7 +110,7 @@ _reply = msgspec.json.Decoder(_AnyReply)
 _sized = msgspec.json.Decoder(_Sized)
 
 
-def read_reply(body: bytes, *, known: bool = True) -> Reply:
+def read_reply(body: bytes, known: bool = True) -> Reply:
     """Read a non-streamed answer; unknown or oddly typed members are nobody's business here.
 
     `known`: the endpoint owes an answer, in whose place a failure may stand.
@@ -127,19 +127,19 @@ def read_reply(body: bytes, *, known: bool = True) -> Reply:
         return Reply()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamProtocolError(f"the upstream's answer is not valid JSON: {error}") from error
-    if found.error and known:
+    if found.error is not EMPTY and known:
         check_reported(body)
     usage = read_usage(found.usage, found.service_tier)
     tools = False
     if found.choices is not None:
         for choice in found.choices:
             message = choice.message
-            if message is not None and (message.tool_calls or message.function_call):
+            if message is not None and not (message.tool_calls is EMPTY and message.function_call is EMPTY):
                 tools = tools or _calls(message)
     if found.output is not None:
         tools = tools or any(item.type == "function_call" for item in found.output)
     size = _whole_size(_sized.decode(body)) if usage is None else 0
-    return Reply(model=found.model, usage=usage, output_bytes=size, tools_used=tools)
+    return Reply(found.model, usage, size, tools)
 
 
 def _calls(message: _Calls) -> bool:

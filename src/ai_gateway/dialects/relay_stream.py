@@ -30,7 +30,7 @@ class _Fault(msgspec.Struct):
     message: str | None = None
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """What a whole answer says of itself."""
 
     model: str | None = None

@@ -160,16 +160,12 @@ class Account(Admissions):
             if self._even and midnight_s > reset_s:
                 # Of two that leave as little, answers tell the one that does so longer.
                 limit, reset_s = self._even, midnight_s
-        given, given_left = limits.input_tokens, 0
-        if given:
-            given_left = given - today.input_tokens - today.held_input
-            if given_left < 0:
-                given_left = 0
-        taken, taken_left = limits.output_tokens, 0
-        if taken:
-            taken_left = taken - today.output_tokens - today.held_output
-            if taken_left < 0:
-                taken_left = 0
+        given_left = taken_left = 0
+        given, taken = limits.input_tokens, limits.output_tokens
+        if given and (room := given - today.input_tokens - today.held_input) > 0:
+            given_left = room
+        if taken and (room := taken - today.output_tokens - today.held_output) > 0:
+            taken_left = room
         return limit, left, reset_s, given, given_left, taken, taken_left, midnight_s
 
     def states(self, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
@@ -227,12 +223,13 @@ class Account(Admissions):
         usd, bounded = want.input_usd + asked * want.output_usd, False
         if limits.counts_tokens:
             bounded = limits.output_tokens > 0 or (limits.has_budget and want.output_usd > 0.0)
+            # Twice as much: without a doubt, whatever sums of floats are rounded to.
+            ample_usd = usd + usd + TINY_USD
             if not (
                 today.input_tokens + today.held_input + want.input_tokens <= limits.most_input
                 and today.output_tokens + today.held_output + asked <= limits.most_output
-                # Twice as much: without a doubt, whatever sums of floats are rounded to.
-                and usd + usd < limits.most_usd_day - today.usd - today.held_usd - TINY_USD
-                and usd + usd < limits.most_usd_month - month.usd - month.held_usd - TINY_USD
+                and ample_usd < limits.most_usd_day - today.usd - today.held_usd
+                and ample_usd < limits.most_usd_month - month.usd - month.held_usd
             ):
                 allowance = self._allowance(limits, want)
                 usd = want.input_usd + allowance * want.output_usd

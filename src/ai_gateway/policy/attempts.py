@@ -31,7 +31,7 @@ def backoff_s(retry: int, jitter: float) -> float:
 
 
 @quick_to_set
-class Attempts(msgspec.Struct, eq=False):
+class Attempts(msgspec.Struct, eq=False, gc=False):
     """The tries of one request, as `begin` begins them. Times are of a clock that never goes back.
 
     `target` is where it goes now; `failed` moves on.
@@ -142,7 +142,6 @@ class Attempts(msgspec.Struct, eq=False):
 def begin(
     targets: Sequence[Target],
     upkeep: Upkeep,
-    *,
     now_s: float,
     patience_s: float,
     max_retries: int,

@@ -21,10 +21,11 @@ class Limiter:
 
     def account(self, client_id: str, wall_s: float) -> Account:
         """The client's account, opened where there is none."""
-        account = self._accounts.get(client_id)
-        if account is None:
+        try:
+            return self._accounts[client_id]
+        except KeyError:
             account = self._accounts[client_id] = Account(self.calendar, wall_s)
-        return account
+            return account
 
     def restore_days(self, days: Iterable[Spent], *, wall_s: float) -> None:
         """Take over the daily sums that the database has of this month."""

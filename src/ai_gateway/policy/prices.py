@@ -127,11 +127,11 @@ class Prices:
 
     def tariff(self, upstream: Upstream, model: str) -> Tariff:
         """What a model costs; `model` is the name that the provider is asked for."""
-        found = self._tariffs.get((upstream.provider_name, upstream.base, model))
-        if found is None:
+        try:
+            return self._tariffs[upstream.provider_name, upstream.base, model]
+        except KeyError:
             place = _Place(upstream.provider_name, upstream.base, upstream.provider)
-            found = self.tariff_at(place, model)
-        return found
+            return self.tariff_at(place, model)
 
     def tariff_at(self, place: _Place, model: str) -> Tariff:
         key = (place.provider_name, place.base, model)
@@ -143,7 +143,11 @@ class Prices:
 
         For reservations: what a request really costs may depend on what its answer says (`cost`).
         """
-        return self.tariff(upstream, model).at(at_s)
+        try:
+            found = self._tariffs[upstream.provider_name, upstream.base, model]
+        except KeyError:
+            found = self.tariff(upstream, model)
+        return found.at(at_s)
 
     def cost(
         self, upstream: Upstream, model: str, at_s: float, usage: Usage, reported: str | None

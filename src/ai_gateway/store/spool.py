@@ -120,32 +120,37 @@ class Spool:
             line = lines_of([record])
         except UnicodeEncodeError:
             line = lines_of([storable(record)])
-        if self._troubled or self._bytes_in >= self._full_at:
-            if self.is_full() and not self._may_overshoot(record):
-                self._drop()
-                return
-            if not (self._troubled and self._keep(line)):
-                self._write(line)
-        else:
-            self._write(line)
-        self._rows_in += 1
-        self._bytes_in += len(line)
-
-    def _write(self, line: bytes) -> None:
+        if (self._troubled or self._bytes_in >= self._full_at) and self._put_off(record, line):
+            return
+        size = len(line)
         try:
             written = os.write(self._file, line)
         except OSError as error:
             self._set_aside(line, str(error))
-            return
-        if written != len(line):
-            self._torn = True
-            self._set_aside(line, "the disk took only a part of a row")
-            return
-        self._size += written
-        if self._fsync:
-            self._synchronize()
-        if self._size >= self._rotate_at:
-            self._rotate()
+        else:
+            if written == size:
+                self._size += size
+                if self._fsync:
+                    self._synchronize()
+                if self._size >= self._rotate_at:
+                    self._rotate()
+            else:
+                self._torn = True
+                self._set_aside(line, "the disk took only a part of a row")
+        self._rows_in += 1
+        self._bytes_in += size
+
+    def _put_off(self, record: RequestRecord, line: bytes) -> bool:
+        """Drop a row for which there is no room, or queue it behind those that wait; False where it is to be
+        written."""
+        if self.is_full() and not self._may_overshoot(record):
+            self._drop()
+            return True
+        if not (self._troubled and self._keep(line)):
+            return False
+        self._rows_in += 1
+        self._bytes_in += len(line)
+        return True
 
     def _may_overshoot(self, record: RequestRecord) -> bool:
         room = self._max_bytes + max(self._max_bytes // 4, SEGMENT_BYTES)
