@@ -160,12 +160,13 @@ class Account(Admissions):
             if self._even and midnight_s > reset_s:
                 # Of two that leave as little, answers tell the one that does so longer.
                 limit, reset_s = self._even, midnight_s
-        given_left = taken_left = 0
         given, taken = limits.input_tokens, limits.output_tokens
-        if given and (room := given - today.input_tokens - today.held_input) > 0:
-            given_left = room
-        if taken and (room := taken - today.output_tokens - today.held_output) > 0:
-            taken_left = room
+        given_left = given - today.input_tokens - today.held_input if given else 0
+        if given_left < 0:
+            given_left = 0
+        taken_left = taken - today.output_tokens - today.held_output if taken else 0
+        if taken_left < 0:
+            taken_left = 0
         return limit, left, reset_s, given, given_left, taken, taken_left, midnight_s
 
     def states(self, limits: Limits, *, now_s: float, wall_s: float) -> Sequence[LimitState]:
