@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from ai_gateway.admin.api import make_api
+from ai_gateway.admin.asgi import App
 from ai_gateway.admin.live import Hub
 from ai_gateway.admin.loader import Closing, Parts
 from ai_gateway.admin.services import Services
@@ -17,6 +18,7 @@ from ai_gateway.policy.calendar import Calendar
 from ai_gateway.store.accounts import PASSWORD_HASH, SESSION_SECRET
 from ai_gateway.store.audit import SqlAuditStore
 from ai_gateway.store.clients import SqlClientStore
+from ai_gateway.store.courtesy import giving_way
 from ai_gateway.store.database import Database
 from ai_gateway.store.history import SqlHistoryStore
 from ai_gateway.store.live import SqliteLiveStore
@@ -80,4 +82,10 @@ async def open_backend(parts: Parts, on_close: Callable[[Closing], None]) -> Bac
         proxies=parts.proxies,
         now_ms=now_ms,
     )
-    return Backend(await asyncio.to_thread(make_api, services), LiveSocket(hub, sessions))
+    return Backend(await asyncio.to_thread(_make_api, services), LiveSocket(hub, sessions))
+
+
+def _make_api(services: Services) -> App:
+    """It takes a quarter of a second."""
+    with giving_way():
+        return make_api(services)

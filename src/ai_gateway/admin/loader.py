@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from ai_gateway.admin.site import Backend
 from ai_gateway.admin.state import GatewayState
 from ai_gateway.config import Settings
 from ai_gateway.pipeline import Pipeline
+from ai_gateway.store.courtesy import giving_way
 from ai_gateway.store.crypto import SecretBox
 from ai_gateway.tools.toolbox import Toolbox
 from ai_gateway.upstream.pool import TransportPool
@@ -21,6 +23,8 @@ from ai_gateway.upstream.proxies import Proxies
 __all__ = ["Closing", "Loader", "Parts"]
 
 Closing = Callable[[], Awaitable[None]]
+SWITCH_S = 0.0005
+"""How long the event loop waits for the interpreter while modules are loaded; usually 5 ms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +59,13 @@ class Loader:
     async def load(self) -> Backend:
         """Raises: StoreError."""
         gc.disable()  # what is loaded stays: to look through it again and again holds the interpreter
+        usual_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_S)
         try:
             opened = await asyncio.to_thread(_opener)
             return await opened(self._parts, self._closing.append)
         finally:
+            sys.setswitchinterval(usual_s)
             gc.freeze()  # nor is it looked through later, some 50 ms each time
             gc.enable()
 
@@ -69,8 +76,9 @@ class Loader:
 
 def _opener() -> Opener:
     """Imports that take some time: in a thread, so that the event loop goes on meanwhile."""
-    import uvicorn.protocols.websockets.websockets_sansio_impl  # noqa: F401 - the first socket finds it loaded
+    with giving_way():
+        import uvicorn.protocols.websockets.websockets_sansio_impl  # noqa: F401 - for the first socket
 
-    from ai_gateway.admin.backend import open_backend
+        from ai_gateway.admin.backend import open_backend
 
-    return open_backend
+        return open_backend

@@ -15,17 +15,15 @@ import signal
 import sqlite3
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import BinaryIO, Literal
 
 import msgspec
 
-if sys.platform == "linux":
-    import resource
+from ai_gateway.store.courtesy import Courtesy
 
-__all__ = ["LENGTH_BYTES", "Ask", "Courtesy", "Told", "Value", "Way", "answer", "framed", "give_way"]
+__all__ = ["LENGTH_BYTES", "Ask", "Told", "Value", "Way", "answer", "framed", "give_way"]
 
 LENGTH_BYTES = 4
 THREADS = 3
@@ -38,9 +36,6 @@ Way = Literal["idle", "nice"]
 _NICE: dict[Way, int] = {"idle": 19, "nice": 10}
 LOOK_OPS = 4000
 """Of SQLite's virtual machine: some 0.2 ms."""
-RESTS = 3
-"""Of a core that is shared, a quarter of what is left is taken."""
-LONGEST_REST_S = 0.01
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -106,39 +101,6 @@ def _cell(value: Value) -> Value:
 def framed(message: Ask | Told) -> bytes:
     data = msgspec.msgpack.encode(message)
     return len(data).to_bytes(LENGTH_BYTES, "big") + data
-
-
-class Courtesy:
-    """Rests of one thread that shares its core.
-
-    Whoever wakes up is run at once, but finds the core's caches full of the history, and is slower for it: a
-    request by a third. So a thread that has been interrupted, and only such a one, rests for some time: most
-    requests then come to a core that nobody has used meanwhile.
-    """
-
-    def __init__(self) -> None:
-        self._interruptions = 0
-        self._ran_s = 0.0
-
-    def look(self) -> int:
-        """To be called now and then. Always 0: for SQLite, to go on."""
-        interruptions = _interruptions()
-        if interruptions != self._interruptions:
-            self._interruptions = interruptions
-            ran_s = time.thread_time()
-            time.sleep(min(RESTS * (ran_s - self._ran_s), LONGEST_REST_S))
-            self._ran_s = ran_s
-        return 0
-
-
-def _interruptions() -> int:
-    """How often the calling thread has had to leave its core to another, where the system tells it.
-
-    Source: getrusage(2), RUSAGE_THREAD.
-    """
-    if sys.platform != "linux":
-        return 0
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
 
 
 class _Answerer:

@@ -8,9 +8,7 @@ import select
 import signal
 import sqlite3
 import sys
-import time
 from collections.abc import AsyncIterator, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -18,10 +16,9 @@ import pytest
 from msgspec.structs import replace
 
 from ai_gateway.store import reader as reader_module
-from ai_gateway.store import reads as reads_module
 from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.reader import Reader
-from ai_gateway.store.reads import Ask, Courtesy, Value, answer
+from ai_gateway.store.reads import Ask, Value, answer
 
 WHO_ASKS = Ask(sql="SELECT 1", values={})
 
@@ -176,54 +173,3 @@ async def test_the_signals_of_a_terminal_do_not_end_it(reader: Reader) -> None:
     os.kill(pid, signal.SIGTERM)
     await reader.ask(WHO_ASKS)
     assert children() == {pid}
-
-
-class Core:
-    """A thread's part of a core: what it has run, how often it was interrupted, how it rested."""
-
-    def __init__(self) -> None:
-        self.ran_s = 0.0
-        self.interruptions = 0
-        self.rests: list[float] = []
-
-    def thread_time(self) -> float:
-        return self.ran_s
-
-    def sleep(self, seconds: float) -> None:
-        self.rests.append(seconds)
-
-
-def test_a_read_that_is_interrupted_leaves_most_of_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    core = Core()
-    monkeypatch.setattr(reads_module, "time", core)
-    monkeypatch.setattr(reads_module, "_interruptions", lambda: core.interruptions)
-    courtesy = Courtesy()
-    for _ in range(100):
-        core.ran_s += 0.001
-        assert courtesy.look() == 0
-    assert core.rests == []  # alone on its core
-    for _ in range(3):
-        core.ran_s += 0.001
-        core.interruptions += 1
-        courtesy.look()
-        courtesy.look()
-    assert core.rests[0] == reads_module.LONGEST_REST_S
-    assert core.rests[1:] == pytest.approx([0.003, 0.003])
-
-
-@linux
-def test_interruptions_are_those_of_the_thread() -> None:
-    """Two threads that want one core take turns on it."""
-    cores = os.sched_getaffinity(0)
-    one = {min(cores)}
-
-    def run_until_interrupted() -> bool:
-        os.sched_setaffinity(0, one)  # of this thread alone
-        before, deadline = reads_module._interruptions(), time.thread_time() + 30
-        while time.thread_time() < deadline:
-            if reads_module._interruptions() > before:
-                return True
-        return False
-
-    with ThreadPoolExecutor(2) as threads:
-        assert all(threads.map(lambda _: run_until_interrupted(), range(2)))

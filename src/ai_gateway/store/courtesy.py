@@ -1,0 +1,71 @@
+"""How long work beside the requests leaves them the core that it shares with them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+if sys.platform == "linux":
+    import resource
+
+__all__ = ["LONGEST_REST_S", "RESTS", "Courtesy", "giving_way"]
+
+RESTS = 3
+"""Of a core that is shared, a quarter of what is left is taken."""
+LONGEST_REST_S = 0.01
+LOOK_CALLS = 256
+"""Of Python functions: some 0.1 ms."""
+
+
+class Courtesy:
+    """Rests of one thread that shares its core.
+
+    Whoever wakes up is run at once, but finds the core's caches full of the history, and is slower for it: a
+    request by a third. So a thread that has been interrupted, and only such a one, rests for some time: most
+    requests then come to a core that nobody has used meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._interruptions = 0
+        self._ran_s = 0.0
+
+    def look(self) -> int:
+        """To be called now and then. Always 0: for SQLite, to go on."""
+        interruptions = _interruptions()
+        if interruptions != self._interruptions:
+            self._interruptions = interruptions
+            ran_s = time.thread_time()
+            time.sleep(min(RESTS * (ran_s - self._ran_s), LONGEST_REST_S))
+            self._ran_s = ran_s
+        return 0
+
+
+def _interruptions() -> int:
+    """How often the calling thread has had to leave its core to another, where the system tells it.
+
+    Source: getrusage(2), RUSAGE_THREAD.
+    """
+    if sys.platform != "linux":
+        return 0
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
+
+
+@contextlib.contextmanager
+def giving_way() -> Iterator[None]:
+    """Within it, whatever Python code this thread runs rests now and then."""
+    courtesy, calls = Courtesy(), 0
+
+    def look(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal calls
+        calls += 1
+        if not calls % LOOK_CALLS:
+            courtesy.look()
+
+    sys.setprofile(look)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
