@@ -140,7 +140,7 @@ async def test_bodies_are_those_of_the_whole_answer_and_of_the_last_round(model:
     kind = PROVIDERS["anthropic"]
     client = model.plays(kind, LOOKS, SECOND)
     settings = client.settings.model_copy(update={"log_bodies": True})
-    client = msgspec.structs.replace(client, settings=settings)
+    client = msgspec.structs.replace(client, settings=settings, log_bodies=True)
     for stream in (False, True):
         model.lines = [LOOKS, SECOND]
         async with data_path(Tools(get_weather=says("sunny"))) as path:
