@@ -55,7 +55,7 @@ def answer_headers(call: Call, entry: Entry, headers: HeaderList) -> HeaderList:
     headers += (
         (b"x-request-id", call.id.encode()),
         *_whose(record.provider, record.model_served),
-        (b"x-gateway-attempts", b"%d" % record.attempts),
+        (b"x-gateway-attempts", str(record.attempts).encode()),
         (b"x-gateway-overhead-ms", str(record.overhead_ms).encode()),
     )
     if entry.standing is not None:

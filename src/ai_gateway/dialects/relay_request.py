@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from ai_gateway.core.members import Members, as_json, is_plain_object, member, open_object, write_object
+from ai_gateway.core.structs import quick_to_set
 from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.interface import Rendered
 from ai_gateway.dialects.relay_limits import limit_output
@@ -18,7 +19,8 @@ _OPENING_BRACKET = ord("[")
 _OBJECT = dict[str, msgspec.Raw]
 
 
-class RelayRequest(msgspec.Struct, eq=False):
+@quick_to_set
+class RelayRequest(msgspec.Struct, eq=False, gc=False):
     """A request on its way through, in the caller's own dialect."""
 
     endpoint: Endpoint

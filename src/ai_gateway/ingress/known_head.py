@@ -98,7 +98,7 @@ class KnownHead:
     def headers(self, length: int) -> list[tuple[bytes, bytes]]:
         """The headers of such a request."""
         headers = self._headers.copy()
-        headers[self._at] = (b"content-length", b"%d" % length)
+        headers[self._at] = (b"content-length", str(length).encode())
         return headers
 
 

@@ -151,7 +151,7 @@ def begin(
     pauses between them, take no longer than `patience_s` to the first content. `safe`: a request that perhaps
     was carried out may be sent again."""
     attempts = Attempts(targets[0], targets, upkeep, now_s + patience_s, max_retries, safe)
-    if upkeep.has_circuits:
+    if upkeep.failing:
         attempts.choose(now_s)
     return attempts
 

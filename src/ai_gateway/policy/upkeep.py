@@ -6,7 +6,7 @@ retries empty and answers fill again. What never fails costs a look into empty d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ai_gateway.policy.circuit import Circuit, CircuitKey, CircuitState
 from ai_gateway.policy.targets import Target
@@ -26,12 +26,9 @@ class Upkeep:
 
     def __init__(self) -> None:
         self._circuits: dict[CircuitKey, Circuit] = {}
+        self.failing: Mapping[CircuitKey, Circuit] = self._circuits
+        """What has failed lately."""
         self._budgets: dict[str, float] = {}
-
-    @property
-    def has_circuits(self) -> bool:
-        """Whether anything has failed lately."""
-        return bool(self._circuits)
 
     def admits(self, target: Target, now_s: float) -> bool:
         """Whether a request should go there rather than elsewhere."""

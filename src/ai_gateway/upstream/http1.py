@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ai_gateway.core.structs import quick_to_set
 from ai_gateway.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.http1_connection import Connection, Stale
 from ai_gateway.upstream.known_answer import KnownAnswer
@@ -33,6 +34,7 @@ Origin = tuple[str, str, int]
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
+@quick_to_set
 class Http1Response(msgspec.Struct, eq=False):
     """An answer whose head has arrived."""
 
