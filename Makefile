@@ -1,5 +1,5 @@
 # The commands of this project. Each sets up what it needs.
-PYTHON ?= python3
+# PYTHON: the one to make the virtual environment with; scripts/find_python looks for it.
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
@@ -63,12 +63,13 @@ ui-dev: $(VENV)/.dev
 test-tools:
 	@scripts/test_tools
 
+$(BIN)/python: PYTHON ?= $(shell scripts/find_python)
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("ai-gateway needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@$(PYTHON) -m venv $(VENV) || { echo "no virtual environment: on Debian and Ubuntu, install python3-venv" >&2; exit 1; }
 
 $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml scripts/hatch_build.py | $(BIN)/python
-	@echo "installing ai-gateway into $(VENV)"
+	@echo "installing ai-gateway into $(VENV), with $$($(BIN)/python -c 'import sys; print("Python", sys.version.split()[0])')"
 	@$(PIP) install --quiet --require-hashes -r requirements/run.txt -r requirements/build.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q src
