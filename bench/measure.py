@@ -183,11 +183,13 @@ class Measurement:
     def workers(self, target: Target, workers: int) -> None:
         """Requests a second and CPU a request, recorded by the number of workers."""
         assert target.pid is not None
-        before = settled_cpu_seconds(target.pid)
+        before, stub_before = settled_cpu_seconds(target.pid), cpu_seconds(self._chat_stub_pid)
         run = self._run_wrk(target, self._durations.chat)
         cpu_s = settled_cpu_seconds(target.pid) - before
+        load_cpu_s = run.load_cpu_s + cpu_seconds(self._chat_stub_pid) - stub_before
         self._add(target, f"workers{workers}_rps", run.requests / run.seconds)
         self._add(target, f"workers{workers}_cpu_us", cpu_s / run.requests * 1e6)
+        self._add(target, f"workers{workers}_load_cpu_us", load_cpu_s / run.requests * 1e6)
 
     def half_load(self, target: Target, rate: float, name: str) -> None:
         """Latency at `rate`, recorded under `name`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.aims import AIMS, Aim, behind, busy_machine
+from bench.aims import AIMS, Aim, behind, busy_machine, shared_load
 from bench.procs import find_tool
 from bench.results import COLUMNS, GATEWAY, NGINX, Results, Summary, summary
 
@@ -159,7 +159,13 @@ def remarks(report: Report) -> list[str]:
     """What a reader must know before comparing."""
     busy = busy_machine(report.results)
     quick = ["one short round: these figures are rough"] if report.quick else []
-    return [*quick, *([] if busy is None else [busy]), *report.notes, *behind(report.results)]
+    return [
+        *quick,
+        *([] if busy is None else [busy]),
+        *report.notes,
+        *behind(report.results),
+        *shared_load(report.results),
+    ]
 
 
 def figure_of(aim: Aim, results: Results) -> str:

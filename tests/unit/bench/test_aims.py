@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bench.aims import AIMS, Aim, Kind, busy_machine
+from bench.aims import AIMS, Aim, Kind, busy_machine, shared_load
 from bench.results import DIRECT, GATEWAY, MACHINE, NGINX, Results
 
 QUIET = {"chat_cpu_us": {NGINX: [12.0, 12.4, 12.1]}}
@@ -66,6 +66,47 @@ def test_falling_behind_is_the_gateways_fault_only_where_the_load_kept_up(
         }
     )
     assert aim.verdict(results) == expected
+
+
+@pytest.mark.parametrize(
+    ("nginx", "expected"),
+    [([1.0], "MISSED"), ([7.4], "not measurable: nginx itself adds 7.40 ms"), ([], "MISSED")],
+)
+def test_no_gateway_adds_less_latency_than_a_bare_proxy(nginx: list[float], expected: str) -> None:
+    [aim] = [aim for aim in AIMS if aim.text == "added latency at half load, p99"]
+    assert aim.verdict(Results({"rate_added_p99_ms": {NGINX: nginx, GATEWAY: [8.0]}})) == expected
+    held = Results({"rate_added_p99_ms": {NGINX: nginx, GATEWAY: [1.9]}})
+    assert aim.verdict(held) == "holds"
+
+
+VARIED_QUIET = "not measurable: machine busy, p99 without it varied by 150 %"
+
+
+@pytest.mark.parametrize(
+    ("quiet", "busy", "expected"),
+    [
+        ([4.0] * 8, [8.0] * 3 + [4.0] * 5, "holds"),
+        ([4.0] * 8, [8.0] * 5 + [4.0] * 3, "MISSED"),
+        ([4.0] * 7 + [10.0], [8.0] * 5 + [4.0] * 3, VARIED_QUIET),
+        ([4.0] * 7 + [10.0], [8.0] * 3 + [4.0] * 5, VARIED_QUIET),
+        ([4.0] * 7 + [10.0], [8.0] * 6 + [4.0] * 2, VARIED_QUIET),
+        ([4.0] * 7 + [10.0], [8.0] * 7 + [4.0] * 1, "MISSED"),
+        ([4.0] * 7 + [10.0], [8.0] * 1 + [4.0] * 7, "holds"),
+    ],
+)
+def test_pairs_whose_own_baseline_varies_must_agree(
+    quiet: list[float], busy: list[float], expected: str
+) -> None:
+    [aim] = [aim for aim in AIMS if aim.text.startswith("p99 with the control path busy")]
+    results = Results({"quiet_p99_ms": {GATEWAY: quiet}, "control_p99_ms": {GATEWAY: busy}})
+    assert aim.verdict(results) == expected
+
+
+def test_what_two_workers_do_to_the_load_is_told() -> None:
+    assert list(shared_load(Results())) == []
+    results = Results({f"workers{workers}_load_cpu_us": {GATEWAY: [30.0 * workers]} for workers in (1, 2)})
+    [said] = shared_load(results)
+    assert "2.00 times the CPU" in said
 
 
 def test_a_quiet_machine() -> None:
