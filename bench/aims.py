@@ -109,7 +109,7 @@ def _varied(results: Results, metric: str, target: str, what: str) -> str | None
 
 def _by_chance(count: int, of: int) -> float:
     """How often at least `count` of `of` tosses of a coin are heads."""
-    return sum(math.comb(of, heads) for heads in range(count, of + 1)) / 2**of
+    return sum(math.comb(of, heads) for heads in range(count, of + 1)) * 0.5**of
 
 
 def behind(results: Results) -> Iterator[str]:
