@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import msgspec
+from msgspec.structs import replace
 
 from ai_gateway.core.record import UNSTORED, RequestRecord
 
@@ -23,6 +23,8 @@ _LEFT_OUT = dict.fromkeys(
     ("caller_request", "upstream_request", "response", "usage_raw", "attempt_log", "tool_log", *UNSTORED)
 )
 """What a list does not show would only fill memory."""
+LIGHT = 512
+"""Characters of a provider's own figures, which are kept up to here: a copy of the row costs more."""
 
 
 class Feed:
@@ -30,18 +32,32 @@ class Feed:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.rows: deque[tuple[int, RequestRecord]] = deque(maxlen=PENDING)
+        self.rows: deque[RequestRecord] = deque(maxlen=PENDING)
         self.count = 0
-        self.listener: Callable[[RequestRecord], None] | None = None
-        """Told of each row, with the lock held; must be quick, and not raise."""
+        """Of all rows so far: the number of the last one."""
+        self.listener: Callable[[Sequence[RequestRecord]], None] | None = None
+        """Told of rows, with the lock held; must be quick, and not raise."""
 
     def put(self, records: Sequence[RequestRecord]) -> None:
         """Rows that are on their way into the database. Called from the accounting thread; never raises."""
-        for start in range(0, len(records), CHUNK):
+        slim = [record if _is_light(record) else replace(record, **_LEFT_OUT) for record in records]
+        for start in range(0, len(slim), CHUNK):
+            part = slim[start : start + CHUNK]
             with self.lock:
-                for record in records[start : start + CHUNK]:
-                    slim = msgspec.structs.replace(record, **_LEFT_OUT)
-                    self.count += 1
-                    self.rows.append((self.count, slim))
-                    if self.listener is not None:
-                        self.listener(slim)
+                self.count += len(part)
+                self.rows.extend(part)
+                if self.listener is not None:
+                    self.listener(part)
+
+
+def _is_light(record: RequestRecord) -> bool:
+    """Whether a row has nothing that is worth leaving out."""
+    usage = record.usage_raw
+    return (
+        record.response is None
+        and record.attempt_log is None
+        and record.tool_log is None
+        and (usage is None or len(usage) <= LIGHT)
+        and record.caller_request is None
+        and record.upstream_request is None
+    )

@@ -85,14 +85,15 @@ class Hub:
         self._asked_at_s = 0.0
         feed.listener = self._hear
 
-    def _hear(self, record: RequestRecord) -> None:
-        """A new row; called by the accounting thread, with the lock held."""
+    def _hear(self, records: Sequence[RequestRecord]) -> None:
+        """New rows; called by the accounting thread, with the lock held."""
         if self._sums is None:
             return
         if time.monotonic() - self._asked_at_s > ASLEEP_AFTER_S:
             self._sums = None  # nobody looks any more
         else:
-            self._sums.add(record)
+            for record in records:
+                self._sums.add(record)
 
     async def overview(self) -> Overview:
         """All of it. Raises: StoreError."""
@@ -178,7 +179,8 @@ class Hub:
 
     def _newest(self) -> list[tuple[int, RequestRecord]]:
         """Newest first."""
-        return [self._feed.rows[-1 - index] for index in range(min(RECENT, len(self._feed.rows)))]
+        feed = self._feed
+        return [(feed.count - back, feed.rows[-1 - back]) for back in range(min(RECENT, len(feed.rows)))]
 
     def _recent(self) -> list[RequestRecord]:
         return [*(record for _, record in self._newest()), *self._older][:RECENT]
@@ -199,10 +201,10 @@ class Hub:
             if not self._is_due(today):
                 return  # another watcher was first
             first_ms = self._now_ms() // MINUTE_MS * MINUTE_MS - (MINUTES - 1) * MINUTE_MS
-            ids = [record.id for _, record in self._feed.rows]
+            ids = [record.id for record in self._feed.rows]
             base = self._store.baseline(day=today, since_ms=first_ms, recent=RECENT, ids=ids)
             sums = LiveSums(today, base)
-            for _, record in self._feed.rows:
+            for record in self._feed.rows:
                 if record.id not in base.stored:
                     sums.add(record)
             known = frozenset(ids)
