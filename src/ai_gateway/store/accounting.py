@@ -5,16 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
-from operator import attrgetter
 from pathlib import Path
 
 import msgspec
 
-from ai_gateway.core.record import UNSTORED, RequestRecord
+from ai_gateway.core.record import RequestRecord
 from ai_gateway.store import sqlite
+from ai_gateway.store.alike import Alike
 from ai_gateway.store.days import DAY_MS
-from ai_gateway.store.pace import PIECE_ROWS, Pace
+from ai_gateway.store.pace import Pace
 from ai_gateway.store.rows import storable
 from ai_gateway.store.steps import KEPT_DAYS
 from ai_gateway.store.sums import BatchSums
@@ -24,16 +23,6 @@ __all__ = ["SqliteAccounting"]
 BUSY_TIMEOUT_S = 1.0
 """Short: the writer comes back by itself, and has to be able to stop in between."""
 
-_BODIES = ("caller_request", "upstream_request", "response")
-_COLUMNS = tuple(
-    name for name in RequestRecord.__struct_fields__ if name not in _BODIES and name not in UNSTORED
-)
-_values = attrgetter(*_COLUMNS)
-
-_INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - names of our own fields
-_ROW = f"({', '.join('?' * len(_COLUMNS))})"
-_INSERTS = {size: _INSERT + ", ".join([_ROW] * size) for size in (4 * PIECE_ROWS, PIECE_ROWS, 4, 1)}
-"""By how many rows they take, the largest first: that is for haste."""
 _INSERT_BODIES = "INSERT INTO request_bodies VALUES (?, ?, ?, ?, ?)"
 _KNOWN = "SELECT id FROM requests WHERE id IN (SELECT value FROM json_each(?))"
 _SEEN = "UPDATE clients SET last_seen = ?1 WHERE id = ?2 AND (last_seen IS NULL OR last_seen < ?1)"
@@ -106,17 +95,12 @@ class SqliteAccounting:
             return self._write([storable(record) for record in records])
 
     def _write(self, records: Sequence[RequestRecord]) -> int:
-        rows = list({record.id: record for record in records}.values())
         try:
             with self._transaction() as connection:
-                try:
-                    self._insert_rows(connection, rows)
-                except sqlite3.IntegrityError as error:
-                    raise _KnownRow from error
-                self._insert_rest(connection, rows)
+                self._insert(connection, records)
         except _KnownRow:
-            return self._write_unknown(rows)
-        return len(rows)
+            return self._write_unknown(list({record.id: record for record in records}.values()))
+        return len(records)
 
     def _write_unknown(self, rows: Sequence[RequestRecord]) -> int:
         """Of rows that come again."""
@@ -125,12 +109,16 @@ class SqliteAccounting:
             names = msgspec.json.encode([row.id for row in rows]).decode()
             known = {name for (name,) in connection.execute(_KNOWN, (names,))}
             new = [row for row in rows if row.id not in known]
-            self._insert_rows(connection, new)
-            self._insert_rest(connection, new)
+            self._insert(connection, new)
         return len(new)
 
-    def _insert_rest(self, connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
-        """What there is beside the rows themselves."""
+    def _insert(self, connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
+        """Raises: _KnownRow: nothing is written then, and the transaction has to end."""
+        batch = Alike(rows, self._pace)
+        try:
+            batch.insert(connection)
+        except sqlite3.IntegrityError as error:
+            raise _KnownRow from error
         bodies = [
             (row.id, row.started_at, row.caller_request, row.upstream_request, row.response)
             for row in rows
@@ -138,23 +126,13 @@ class SqliteAccounting:
         ]
         if bodies:
             connection.executemany(_INSERT_BODIES, bodies)
-        sums = BatchSums(rows, self._pace)
+        sums = BatchSums(batch, self._pace)
         connection.executemany(
             _ADD_USAGE, [(*key, *msgspec.structs.astuple(used)) for key, used in sums.usage.items()]
         )
         connection.executemany(_ADD_STEPS, sums.steps.rows())
         connection.executemany(_SEEN, [(at, client) for client, at in sums.seen.items()])
         self._pace.rest()
-
-    def _insert_rows(self, connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
-        """Many rows a statement: each statement hands the GIL to and fro, which the event loop would feel."""
-        start = 0
-        for size, insert in _INSERTS.items():
-            while start + size <= len(rows) and (size <= PIECE_ROWS or self._pace.in_haste):
-                self._pace.rest()
-                chunk = map(_values, rows[start : start + size])
-                connection.execute(insert, list(chain.from_iterable(chunk)))
-                start += size
 
     def purge(self, *, rows_before_ms: int, bodies_before_ms: int, limit: int = 1000) -> int:
         """Bodies first; those of a deleted row go with it and are not counted."""
