@@ -57,9 +57,25 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     `cost_usd` is None where no price is known: never 0 for "unknown".
     """
 
+    # First what is a row's own, then who asked for what, then how it went, then what few rows have:
+    # `store.alike` takes them by their places.
     id: str
     started_at: int
     """Unix time in milliseconds, UTC."""
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    usage_raw: str | None = None
+    ttfb_ms: float | None = None
+    """From the gateway's receipt of the request to the upstream's first content."""
+    latency_ms: float = 0.0
+    overhead_ms: float = 0.0
+    """Time spent in the gateway before the upstream call."""
+    caller_address: str | None = None
+    cost_usd: float | None = None
+
     day: str | None = None
     """YYYY-MM-DD in `limits.timezone`: the day that it counts for. None (of an older gateway): UTC's."""
     client_id: str | None = None
@@ -73,6 +89,9 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """The name that the provider was asked for."""
     model_reported: str | None = None
     """What the provider calls the model that answered."""
+    key_tail: str | None = None
+    """The last four characters of the gateway key."""
+
     admitted: bool = False
     """The client's limits count it."""
     status: int
@@ -82,28 +101,14 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     error_message: str | None = None
     streaming: bool = False
     tools_used: bool = False
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    cache_write_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
     usage_estimated: bool = False
-    usage_raw: str | None = None
-    cost_usd: float | None = None
-    ttfb_ms: float | None = None
-    """From the gateway's receipt of the request to the upstream's first content."""
-    latency_ms: float = 0.0
-    overhead_ms: float = 0.0
-    """Time spent in the gateway before the upstream call."""
     attempts: int = 0
     """Upstream calls made."""
+
     attempt_log: str | None = None
     """JSON of a list of `Attempt`, where there was more than one call."""
     tool_log: str | None = None
     """JSON of a list of `core.server_tools.ToolRun`, where the gateway ran tools."""
-    key_tail: str | None = None
-    """The last four characters of the gateway key."""
-    caller_address: str | None = None
     caller_request: str | None = None
     """Bodies: only where the client's `log_bodies` is on."""
     upstream_request: str | None = None

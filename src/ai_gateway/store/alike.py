@@ -6,90 +6,77 @@ Most batches are of few clients, models and outcomes. Of some fifteen texts of a
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 from msgspec.structs import astuple
 
-from ai_gateway.core.record import UNSTORED, RequestRecord
+from ai_gateway.core.record import RequestRecord
 from ai_gateway.store.pace import PIECE_ROWS, Pace
 
-__all__ = ["COLUMNS", "Alike", "Group", "Values", "place"]
+__all__ = ["COLUMNS", "OWN", "Alike", "Group", "Values"]
 
 Values = tuple[Any, ...]
 """The members of a `RequestRecord` in its order: of as many types as it has."""
 
 _FIELDS = RequestRecord.__struct_fields__
-place = _FIELDS.index
-_BODIES = ("caller_request", "upstream_request", "response")
-COLUMNS = _FIELDS[: place(_BODIES[0])]
-"""Of the table `requests`. After them come only bodies, and what is not stored."""
-assert not {*COLUMNS} & {*_BODIES, *UNSTORED}
-assert {*COLUMNS, *_BODIES, *UNSTORED} == {*_FIELDS}
-
-_LOGS = ("attempt_log", "tool_log")
-"""Rows that have one are few, and each is like no other."""
-_OWN = (
-    "id",
-    "started_at",
-    "input_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "usage_raw",
-    "ttfb_ms",
-    "latency_ms",
-    "overhead_ms",
-    "caller_address",
+_COST, _OUTCOME, _LOGS, _BODIES = map(
+    _FIELDS.index, ("cost_usd", "admitted", "attempt_log", "caller_request")
 )
-_SHARED = tuple(name for name in COLUMNS if name not in (*_OWN, *_LOGS, "cost_usd"))
+OWN = slice(_COST + 1)
+"""What no row shares with others, its cost the last of it."""
+COLUMNS = """
+id started_at client_id client_name endpoint dialect provider model_asked model_served status error
+error_message streaming tools_used input_tokens cached_tokens cache_write_tokens output_tokens
+reasoning_tokens usage_estimated usage_raw cost_usd ttfb_ms latency_ms overhead_ms attempts key_tail
+caller_address day model_reported admitted attempt_log tool_log
+""".split()  # noqa: SIM905 - a list would have a line for each
+"""Of the table `requests`, in the order in which it has come to have them: given in another order, SQLite
+copies each value once more."""
 _PIECES = (4 * PIECE_ROWS, PIECE_ROWS, 4)
 """Rows that a statement takes, the most first: that is for haste."""
 
 
-def _values(names: Sequence[str]) -> itemgetter[Any]:
-    return itemgetter(*map(place, names))
+class _Kind:
+    """Which values are a row's own, and which it shares. The columns of others are NULL."""
+
+    def __init__(self, own: slice, shared: slice) -> None:
+        self.own = own
+        self.shared = shared
+        self._inserts: dict[int, str] = {}
+
+    def insert(self, rows: int) -> str:
+        """The statement: its first parameters are what is shared, then come those of each row."""
+        found = self._inserts.get(rows)
+        if found is None:
+            found = self._inserts[rows] = _insert(rows, _FIELDS[self.shared], _FIELDS[self.own])
+        return found
 
 
-def _insert(rows: int, shared: Sequence[str] = (), own: Sequence[str] = ()) -> str:
-    """An INSERT whose first parameters are what the rows share, and then what each has of its own. Columns
-    that are in neither are NULL."""
+def _insert(rows: int, shared: Sequence[str], own: Sequence[str]) -> str:
+    named = [name for name in COLUMNS if name in shared or name in own]
     places = {name: number for number, name in enumerate(shared, 1)}
     first = len(shared) + 1
     values = []
     for at in range(first, first + rows * len(own), len(own)):
         places |= {name: number for number, name in enumerate(own, at)}
-        values.append(", ".join(f"?{places[name]}" if name in places else "NULL" for name in COLUMNS))
+        values.append(", ".join([f"?{places[name]}" for name in named]))
     # The names are those of our own fields.
-    return f"INSERT INTO requests ({', '.join(COLUMNS)}) VALUES ({'), ('.join(values)})"  # noqa: S608
+    return f"INSERT INTO requests ({', '.join(named)}) VALUES ({'), ('.join(values)})"  # noqa: S608
 
 
-class _Kind(msgspec.Struct, frozen=True):
-    """Of groups: what their rows share, and what each has of its own."""
-
-    shared: itemgetter[Any]
-    own: itemgetter[Any]
-    inserts: Mapping[int, str]
-    """By how many rows they take, the most first."""
-
-
-def _kind(shared: Sequence[str], own: Sequence[str]) -> _Kind:
-    return _Kind(_values(shared), _values(own), {size: _insert(size, shared, own) for size in _PIECES})
-
-
-_PRICED = _kind(_SHARED, (*_OWN, "cost_usd"))
-_UNPRICED = _kind((*_SHARED, "cost_usd"), _OWN)
-"""The driver takes ten times as long for a NULL as for a number."""
-_INSERTS = {size: _insert(size, own=COLUMNS) for size in (*_PIECES, 1)}
-"""For rows that have nothing in common."""
+_PRICED = _Kind(slice(_COST + 1), slice(_COST + 1, _LOGS))
+_UNPRICED = _Kind(slice(_COST), slice(_COST, _LOGS))
+"""Here the missing cost is shared: the driver takes ten times as long for a NULL as for a number."""
+_SAME_OUTCOME = _Kind(slice(_OUTCOME), slice(_OUTCOME, _LOGS))
+_OTHER = _Kind(slice(_BODIES), slice(0))
+"""Of rows that have nothing in common."""
 
 
 class Group(msgspec.Struct):
-    """Rows that differ only in what `_OWN` names, and in their costs where there are any."""
+    """Rows that differ only in what is their own."""
 
     first: RequestRecord
     shared: Values
@@ -106,6 +93,7 @@ class Alike:
         self.single: list[RequestRecord] = []
         """Those that have a log of attempts, or of tools."""
         groups: dict[Values, Group] = {}
+        group: Group | None = None
         priced, unpriced = _PRICED.shared, _UNPRICED.shared
         for start in range(0, len(records), PIECE_ROWS):
             pace.rest()
@@ -114,36 +102,42 @@ class Alike:
                     self.single.append(record)
                     continue
                 values = astuple(record)
-                shared = unpriced(values) if record.cost_usd is None else priced(values)
-                found = groups.get(shared)
-                if found is None:
-                    kind = _UNPRICED if record.cost_usd is None else _PRICED
-                    groups[shared] = Group(record, shared, kind, [values])
-                else:
-                    found.rows.append(values)
+                shared = values[unpriced if record.cost_usd is None else priced]
+                if group is None or shared != group.shared:  # mostly, it is that of the row before
+                    group = groups.get(shared)
+                    if group is None:
+                        kind = _UNPRICED if record.cost_usd is None else _PRICED
+                        group = groups[shared] = Group(record, shared, kind, [])
+                group.rows.append(values)
         self.groups = list(groups.values())
 
     def insert(self, connection: sqlite3.Connection) -> None:
-        """Write the rows themselves. Many a statement: each statement hands the GIL to and fro, which the
-        event loop would feel. Raises: sqlite3.Error."""
-        others = [astuple(record) for record in self.single]
+        """Write the rows themselves. Raises: sqlite3.Error."""
+        outcomes: dict[Values, list[Values]] = {}
         for group in self.groups:
-            rows, own = group.rows, group.kind.own
-            done = 0
-            for start, size in self._pieces(len(rows), _PIECES):
-                done = start + size
-                values = chain.from_iterable(map(own, rows[start:done]))
-                connection.execute(group.kind.inserts[size], [*group.shared, *values])
-            others += rows[done:]
-        for start, size in self._pieces(len(others), (*_PIECES, 1)):
-            chunk = [values[: len(COLUMNS)] for values in others[start : start + size]]
-            connection.execute(_INSERTS[size], list(chain.from_iterable(chunk)))
+            left = self._insert(connection, group.kind, group.shared, group.rows, _PIECES)
+            if left:
+                outcomes.setdefault(left[0][_SAME_OUTCOME.shared], []).extend(left)
+        others = [astuple(record) for record in self.single]
+        for outcome, rows in outcomes.items():
+            others += self._insert(connection, _SAME_OUTCOME, outcome, rows, _PIECES)
+        self._insert(connection, _OTHER, (), others, (*_PIECES, 1))
 
-    def _pieces(self, rows: int, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Start and length of each, with rests in between. What is less than the last size is left."""
-        start = 0
+    def _insert(
+        self,
+        connection: sqlite3.Connection,
+        kind: _Kind,
+        shared: Values,
+        rows: Sequence[Values],
+        sizes: Sequence[int],
+    ) -> Sequence[Values]:
+        """What is left is less than the last size. Many rows a statement: each statement hands the GIL to and
+        fro, which the event loop would feel."""
+        own, start = kind.own, 0
         for size in sizes:
-            while start + size <= rows and (size <= PIECE_ROWS or self._pace.in_haste):
+            while start + size <= len(rows) and (size <= PIECE_ROWS or self._pace.in_haste):
                 self._pace.rest()
-                yield start, size
+                values = chain.from_iterable([row[own] for row in rows[start : start + size]])
+                connection.execute(kind.insert(size), [*shared, *values])
                 start += size
+        return rows[start:]

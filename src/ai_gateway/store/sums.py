@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 
 import msgspec
 
 from ai_gateway.core.record import Attempt, RequestRecord
-from ai_gateway.store.alike import Alike, Values, place
+from ai_gateway.store.alike import OWN, Alike, Values
 from ai_gateway.store.days import utc_day
 from ai_gateway.store.pace import Pace
 from ai_gateway.store.steps import Steps
@@ -19,17 +18,8 @@ Key = tuple[str, str, str]
 """Day, client id and model: of a row of `usage_daily`."""
 MINUTE_MS = 60_000
 
+_AT = RequestRecord.__struct_fields__.index("started_at")
 _attempts = msgspec.json.Decoder(list[Attempt])
-_AT = place("started_at")
-_figures = itemgetter(
-    _AT,
-    place("input_tokens"),
-    place("cached_tokens"),
-    place("cache_write_tokens"),
-    place("output_tokens"),
-    place("reasoning_tokens"),
-    place("cost_usd"),
-)
 
 
 class Sums(msgspec.Struct):
@@ -86,7 +76,7 @@ class BatchSums:
 
     def _add(self, like: RequestRecord, rows: Sequence[Values]) -> None:
         """Rows of one minute that are like this one."""
-        started, *tokens, costs = zip(*map(_figures, rows), strict=True)
+        _, started, *tokens, _, _, _, _, _, costs = zip(*[row[OWN] for row in rows], strict=True)
         input_tokens, cached, cache_write, output_tokens, reasoning = map(sum, tokens)
         model = like.model_served or like.model_asked or ""
         count = len(rows)
@@ -148,10 +138,10 @@ def _sums_of(usage: dict[Key, Sums], row: RequestRecord, started_at: int, model:
 
 def _minutes(rows: list[Values]) -> Iterable[list[Values]]:
     """The rows of each minute: mostly, there is one."""
-    started = [row[_AT] // MINUTE_MS for row in rows]
-    if min(started) == max(started):
+    started = [row[_AT] for row in rows]
+    if min(started) // MINUTE_MS == max(started) // MINUTE_MS:
         return (rows,)
     found: dict[int, list[Values]] = {}
-    for minute, row in zip(started, rows, strict=True):
-        found.setdefault(minute, []).append(row)
+    for row in rows:
+        found.setdefault(row[_AT] // MINUTE_MS, []).append(row)
     return found.values()
