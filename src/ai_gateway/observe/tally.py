@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import TypeVar
@@ -43,6 +43,20 @@ class Histogram:
     def observe(self, value: float) -> None:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def observe_all(self, values: list[float]) -> None:
+        """At least one; they are sorted in place."""
+        values.sort()
+        bounds, counts = self.bounds, self.counts
+        bucket, last = bisect_left(bounds, values[0]), bisect_left(bounds, values[-1])
+        done = 0
+        while bucket < last:
+            below = bisect_right(values, bounds[bucket])
+            counts[bucket] += below - done
+            done = below
+            bucket += 1
+        counts[last] += len(values) - done
+        self.total += sum(values)
 
     def copy(self) -> Histogram:
         twin = Histogram(self.bounds)
@@ -98,8 +112,11 @@ class Tally:
 
     def add(self, records: Sequence[RequestRecord]) -> None:
         """Count finished requests."""
+        plain, others = _sorted_out(records)
         with self._lock:
-            for record in records:
+            if plain:
+                self._add_plain(plain)
+            for record in others:
                 self._add(record)
                 if record.tool_log is not None:
                     self._add_runs(runs_of(record.tool_log))
@@ -159,20 +176,69 @@ class Tally:
             if provider_failed(attempt, record):
                 sums.upstream_errors[client, attempt.provider] += 1
 
+    def _add_plain(self, records: Sequence[RequestRecord]) -> None:
+        """As `_add` of each: they went well at the first try."""
+        sums = self._sums
+        sums.duration.observe_all([record.latency_ms / 1000 for record in records])
+        sums.overhead.observe_all([record.overhead_ms / 1000 for record in records])
+        first = [
+            record.ttfb_ms / 1000 for record in records if record.streaming and record.ttfb_ms is not None
+        ]
+        if first:
+            sums.first_token.observe_all(first)
+        for provider in {record.provider for record in records}:
+            calls = [
+                (record.latency_ms - record.overhead_ms) / 1000
+                for record in records
+                if record.provider == provider
+            ]
+            _histogram(sums.upstream, provider or "", DURATION_S).observe_all(calls)
+        for group in _grouped(records):
+            self._add_group(group)
+
+    def _add_group(self, records: Sequence[RequestRecord]) -> None:
+        """Of `_grouped`: their requests, and what they used."""
+        sums, like = self._sums, records[0]
+        client = like.client_id or ""
+        priced = like.cost_usd is not None
+        if priced:
+            priced = any(map(_is_priced, records))
+        model = self._names.label(client, like.model_served or like.model_asked, priced=priced)
+        sums.requests[client, model, like.status] += len(records)
+        input_tokens = output_tokens = cached_tokens = 0
+        cost_usd = 0.0
+        for record in records:
+            input_tokens += record.input_tokens
+            output_tokens += record.output_tokens
+            cached_tokens += record.cached_tokens
+            if record.cost_usd is None:
+                sums.unpriced += record.is_unpriced
+            else:
+                cost_usd += record.cost_usd
+        total = self._used(client, model)
+        total.input_tokens += input_tokens
+        total.output_tokens += output_tokens
+        total.cost_usd += cost_usd
+        sums.cached_tokens += cached_tokens
+        sums.cost_usd += cost_usd
+
     def _add_call(self, provider: str, latency_ms: float) -> None:
-        _observe(self._sums.upstream, provider, latency_ms, DURATION_S)
+        _histogram(self._sums.upstream, provider, DURATION_S).observe(latency_ms / 1000)
 
     def _add_runs(self, runs: Sequence[ToolRun]) -> None:
         for run in runs:
             tool, source = self._tools.labels(run)
             self._sums.tool_calls[tool, source, run.error or "ok"] += 1
-            _observe(self._sums.tools, tool, run.duration_ms, TOOL_S)
+            _histogram(self._sums.tools, tool, TOOL_S).observe(run.duration_ms / 1000)
+
+    def _used(self, client: str, model: str) -> Used:
+        found = self._sums.used.get((client, model))
+        if found is None:
+            found = self._sums.used[client, model] = Used()
+        return found
 
     def _add_use(self, client: str, model: str, used: RequestRecord | Attempt) -> None:
-        sums = self._sums
-        total = sums.used.get((client, model))
-        if total is None:
-            total = sums.used[client, model] = Used()
+        sums, total = self._sums, self._used(client, model)
         total.input_tokens += used.input_tokens
         total.output_tokens += used.output_tokens
         sums.cached_tokens += used.cached_tokens
@@ -181,11 +247,48 @@ class Tally:
             sums.cost_usd += used.cost_usd
 
 
-def _observe(histograms: dict[str, Histogram], key: str, spent_ms: float, bounds: Sequence[float]) -> None:
-    histogram = histograms.get(key)
-    if histogram is None:
-        histogram = histograms[key] = Histogram(bounds)
-    histogram.observe(spent_ms / 1000)
+def _sorted_out(records: Sequence[RequestRecord]) -> tuple[list[RequestRecord], list[RequestRecord]]:
+    """Those that went well at the first try, and the others."""
+    plain: list[RequestRecord] = []
+    others: list[RequestRecord] = []
+    for record in records:
+        if (
+            record.error is None
+            and record.attempts
+            and record.attempt_log is None
+            and record.tool_log is None
+        ):
+            plain.append(record)
+        else:
+            others.append(record)
+    return plain, others
+
+
+def _grouped(records: Sequence[RequestRecord]) -> Collection[list[RequestRecord]]:
+    """By the labels that they are counted under, and whether there is a price."""
+    groups: dict[tuple[object, ...], list[RequestRecord]] = {}
+    last: tuple[object, ...] = ()
+    group: list[RequestRecord] = []
+    for record in records:
+        key = (
+            record.client_id,
+            record.model_served,
+            record.model_asked,
+            record.status,
+            record.cost_usd is None,
+        )
+        if key != last:  # mostly, it is that of the row before
+            last = key
+            group = groups.setdefault(key, [])
+        group.append(record)
+    return groups.values()
+
+
+def _histogram(histograms: dict[str, Histogram], key: str, bounds: Sequence[float]) -> Histogram:
+    found = histograms.get(key)
+    if found is None:
+        found = histograms[key] = Histogram(bounds)
+    return found
 
 
 def provider_failed(attempt: Attempt, record: RequestRecord) -> bool:
