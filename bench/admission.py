@@ -2,7 +2,7 @@
 
 import time
 
-from ai_gateway.dialects.limit_headers import limit_headers
+from ai_gateway.dialects.limit_headers import limit_lines
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.limiter import Limiter
 from ai_gateway.policy.limits import Limits, Want
@@ -48,5 +48,5 @@ def _headers(limiter: Limiter) -> float:
     for _ in range(_REQUESTS):
         wall_s = time.time()
         account = limiter.account("client", wall_s)
-        limit_headers(account.room(_ALL, now_s=time.monotonic(), wall_s=wall_s))
+        limit_lines(account.room(_ALL, now_s=time.monotonic(), wall_s=wall_s))
     return (time.process_time() - began) / _REQUESTS * 1e6

@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from ai_gateway.asking import Order, Reader
-from ai_gateway.call import Call, HeaderList
-from ai_gateway.core.ledger import Entry
+from ai_gateway.call import Call
+from ai_gateway.core.ledger import Entry, Standing
 from ai_gateway.dialects.endpoints import Family, Job
 from ai_gateway.dialects.exchange import Exchange
-from ai_gateway.dialects.limit_headers import anthropic_limit_headers, limit_headers
+from ai_gateway.dialects.limit_headers import anthropic_limit_lines, limit_lines
 from ai_gateway.dialects.openai_usage import BYTES_PER_TOKEN
 from ai_gateway.errors import ContextLengthExceeded, Forbidden, GatewayError, LimitReached
 from ai_gateway.policy.interface import Accounts, ClientAccount, Reserved
@@ -72,14 +72,13 @@ class _Standing(msgspec.Struct, eq=False, gc=False):
     now: Callable[[], float]
     wall: Callable[[], float]
 
-    def headers(self) -> HeaderList:
+    def lines(self) -> str:
         client, now, wall = self.client, self.now, self.wall
         wall_s = wall()
         room = self.limiter.account(client.id, wall_s).room(client.limits, now(), wall_s)
-        headers = limit_headers(room)
         if self.family is _ANTHROPIC:
-            headers += anthropic_limit_headers(room, wall_s)
-        return headers
+            return limit_lines(room) + anthropic_limit_lines(room, wall_s)
+        return limit_lines(room)
 
 
 class Admitter:
@@ -103,10 +102,11 @@ class Admitter:
         """The calendar day of an instant, YYYY-MM-DD."""
         return self._limiter.calendar.day(wall_s).name
 
-    def introduce(self, call: Call, entry: Entry, client: ClientPolicy) -> None:
-        """From here on, every answer tells how the client stands."""
-        if client.limits.told:
-            entry.standing = _Standing(client, call.endpoint.family, self._limiter, self._now, self._wall)
+    def standing(self, client: ClientPolicy, family: Family) -> Standing | None:
+        """What answers to such callers tell of the client's limits; None where they tell nothing."""
+        if not client.limits.told:
+            return None
+        return _Standing(client, family, self._limiter, self._now, self._wall)
 
     def admit(
         self,

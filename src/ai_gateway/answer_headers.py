@@ -12,11 +12,13 @@ from ai_gateway.errors import GatewayError, LimitReached
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import for_caller, translated_headers
 
-__all__ = ["answer_headers", "passed_headers", "refusal_headers", "retyped", "usd"]
+__all__ = ["answer_lines", "cost_line", "passed_headers", "refusal_headers", "retyped"]
 
 MAX_DROPPED_CHARS = 4000
 PATIENT_S = 60
 """SDKs wait as long as `retry-after` says only up to a minute; beyond, they come back within seconds."""
+_THOUSANDTHS = [f"{number:03d}" for number in range(1000)]
+"""As they are written behind a decimal point."""
 
 
 def passed_headers(
@@ -49,34 +51,29 @@ def refusal_headers(error: GatewayError) -> HeaderList:
     return headers
 
 
-def answer_headers(call: Call, entry: Entry, headers: HeaderList) -> HeaderList:
-    """What the gateway says about its own part, on top of `headers`."""
-    record = entry.record
-    headers += (
-        (b"x-request-id", call.id.encode()),
-        *_whose(record.provider, record.model_served),
-        (b"x-gateway-attempts", str(record.attempts).encode()),
-        (b"x-gateway-overhead-ms", str(record.overhead_ms).encode()),
-    )
-    if entry.standing is not None:
-        headers += entry.standing.headers()
-    return headers
+def answer_lines(call: Call, entry: Entry) -> bytes:
+    """What the gateway says about its own part: headers as they are written (see `Caller.reply`)."""
+    record, standing = entry.record, entry.standing
+    micros = int(record.overhead_ms * 1000.0 + 0.5)
+    return (
+        f"x-request-id: {call.id}\r\n{_whose(record.provider, record.model_served)}"
+        f"x-gateway-attempts: {record.attempts}\r\n"
+        f"x-gateway-overhead-ms: {micros // 1000}.{_THOUSANDTHS[micros % 1000]}\r\n"
+        f"{'' if standing is None else standing.lines()}"
+    ).encode()
 
 
 @lru_cache(maxsize=1024)
-def _whose(provider: str | None, model: str | None) -> tuple[tuple[bytes, bytes], ...]:
+def _whose(provider: str | None, model: str | None) -> str:
     """Who answers."""
-    told = []
-    if provider is not None:
-        told.append((b"x-gateway-provider", provider.encode()))
-    if model:
-        told.append((b"x-gateway-model", header_text(model)))
-    return tuple(told)
+    told = "" if provider is None else f"x-gateway-provider: {provider}\r\n"
+    return f"{told}x-gateway-model: {header_text(model).decode()}\r\n" if model else told
 
 
-def usd(amount: float) -> bytes:
+def cost_line(usd: float) -> bytes:
     """Without an exponent, to a millionth of a millionth."""
-    return f"{amount:.12f}".rstrip("0").rstrip(".").encode()
+    amount = f"{usd:.12f}".rstrip("0").rstrip(".")
+    return f"x-gateway-cost: {amount}\r\n".encode()
 
 
 def header_text(text: str, limit: int = 500) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ai_gateway.answer_headers import answer_headers, passed_headers, refusal_headers, retyped, usd
+from ai_gateway.answer_headers import answer_lines, cost_line, passed_headers, refusal_headers, retyped
 from ai_gateway.call import Call, Caller, HeaderList
 from ai_gateway.core.ledger import Entry
 from ai_gateway.dialects.exchange import Exchange
@@ -73,7 +73,7 @@ async def answer_locally(call: Call, caller: Caller, entry: Entry, exchange: Exc
     entry.keep(body)
     entry.settle(time.perf_counter())
     headers: HeaderList = [(b"content-type", b"application/json"), (b"x-gateway-estimated", b"true")]
-    await caller.reply(200, answer_headers(call, entry, headers), body)
+    await caller.reply(200, headers, body, answer_lines(call, entry))
 
 
 def open_arrived(
@@ -229,11 +229,11 @@ async def deliver(call: Call, caller: Caller, entry: Entry, opened: Opened) -> U
     if entry.bodies is not None:
         entry.keep(opened.body)
     entry.settle(time.perf_counter())
-    headers = answer_headers(call, entry, opened.headers)
+    lines = answer_lines(call, entry)
     cost_usd = entry.record.cost_usd
     if cost_usd is not None:
-        headers.append((b"x-gateway-cost", usd(cost_usd)))
-    await caller.reply(opened.response.status, headers, opened.body)
+        lines += cost_line(cost_usd)
+    await caller.reply(opened.response.status, opened.headers, opened.body, lines)
     return None
 
 
@@ -241,17 +241,17 @@ async def deliver_stream(
     call: Call, caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay
 ) -> UpstreamError | None:
     """Whole events as they came, until the last word; a failure becomes the dialect's error event."""
-    headers = answer_headers(call, entry, opened.headers)
-    out, failure = await pass_stream(caller, entry, opened, watcher, headers)
-    return await end_stream(caller, entry, opened, watcher, headers, out, failure)
+    lines = answer_lines(call, entry)
+    out, failure = await pass_stream(caller, entry, opened, watcher, lines)
+    return await end_stream(caller, entry, opened, watcher, lines, out, failure)
 
 
 async def pass_stream(
-    caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay, headers: HeaderList
+    caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay, lines: bytes
 ) -> tuple[bytes, GatewayError | None]:
     """All but the last bytes of a stream, which are returned with its failure, if it broke."""
     try:
-        return await pass_events(caller, entry, opened, watcher, headers), watcher.failure
+        return await pass_events(caller, entry, opened, watcher, lines), watcher.failure
     except UpstreamError as error:
         return b"", error
 
@@ -261,7 +261,7 @@ async def end_stream(
     entry: Entry,
     opened: Opened,
     watcher: StreamRelay,
-    headers: HeaderList,
+    lines: bytes,
     out: bytes,
     failure: GatewayError | None,
 ) -> UpstreamError | None:
@@ -276,7 +276,7 @@ async def end_stream(
     entry.keep(out)
     entry.settle(time.perf_counter())
     if not caller.started:
-        await caller.start(response.status, headers)
+        await caller.start(response.status, opened.headers, lines=lines)
     await caller.end(out)
     if failure is None and not watcher.cut_short:
         await response.drain()
@@ -319,7 +319,7 @@ class _Passage:
 
 
 async def pass_events(
-    caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay, headers: HeaderList
+    caller: Caller, entry: Entry, opened: Opened, watcher: StreamRelay, lines: bytes
 ) -> bytes:
     """All but the last bytes of a stream, which are returned: the row is settled before they go out."""
     response, passage = opened.response, _Passage(caller, entry, watcher, opened.body)
@@ -330,7 +330,7 @@ async def pass_events(
     while True:
         if passage.out:
             if not caller.started:
-                await caller.start(response.status, headers)
+                await caller.start(response.status, opened.headers, lines=lines)
             out, passage.out = passage.out, b""
             entry.keep(out)
             await caller.write(out)
@@ -345,7 +345,7 @@ async def deliver_long(call: Call, caller: Caller, entry: Entry, opened: Opened)
     response = opened.response
     told = value_of(response.headers, b"content-length")
     length = int(told) if told is not None and told.isdigit() else None
-    await caller.start(response.status, answer_headers(call, entry, opened.headers), length=length)
+    await caller.start(response.status, opened.headers, length=length, lines=answer_lines(call, entry))
     chunk, tail, passed = opened.body, b"", 0
     opened.body = b""
     try:
@@ -390,4 +390,4 @@ async def refuse(call: Call, caller: Caller, entry: Entry, error: GatewayError) 
         return
     body = error.verbatim if isinstance(error, UpstreamRejected) else None
     body = body or render_error(call.endpoint.family, error, call.id)
-    await caller.reply(error.status, answer_headers(call, entry, refusal_headers(error)), body)
+    await caller.reply(error.status, refusal_headers(error), body, answer_lines(call, entry))

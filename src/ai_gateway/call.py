@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from ai_gateway.core.ledger import Standing
 from ai_gateway.core.trace import TraceContext
 from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.interface import Asked
@@ -14,7 +15,7 @@ from ai_gateway.policy.snapshot import ClientPolicy, KeyGrant
 from ai_gateway.policy.targets import Target
 from ai_gateway.upstream.transport import SentHeaders
 
-__all__ = ["Call", "Caller", "HeaderList", "Said", "Way"]
+__all__ = ["Call", "Caller", "HeaderList", "Said", "Way", "pairs_of"]
 
 HeaderList = list[tuple[bytes, bytes]]
 
@@ -33,10 +34,8 @@ class Said(msgspec.Struct, kw_only=True, eq=False):
     query: str
     asked: Asked
     content_type: str | None
-    grant: KeyGrant | None = None
-    """What the key opens."""
-    moment: object = None
-    """The snapshot's, in which `grant` holds."""
+    granted: tuple[object, KeyGrant, Standing | None] | None = None
+    """What the key opens, and how its client is told of its limits, in the snapshot of this moment."""
     client: ClientPolicy | None = None
     model: str | None = None
     target: Target | None = None
@@ -100,12 +99,15 @@ class Caller(Protocol):
         """Raises: BodyTooLarge."""
         ...
 
-    async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
-        """A whole answer."""
+    async def reply(self, status: int, headers: HeaderList, body: bytes, lines: bytes = b"") -> None:
+        """A whole answer. `lines` are further headers, as they are written: a name, a colon, a space, a value
+        and a line's end each."""
         ...
 
-    async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
-        """`length` in bytes, where it is known beforehand."""
+    async def start(
+        self, status: int, headers: HeaderList, *, length: int | None = None, lines: bytes = b""
+    ) -> None:
+        """`length` in bytes, where it is known beforehand; `lines` as of `reply`."""
         ...
 
     async def write(self, data: bytes) -> None: ...
@@ -124,3 +126,9 @@ class Caller(Protocol):
     def abort(self) -> None:
         """Break the connection: what has been sent must not look complete."""
         ...
+
+
+def pairs_of(lines: bytes) -> HeaderList:
+    """The headers in `lines` (see `Caller.reply`)."""
+    pairs = (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])
+    return [(name, value) for name, _, value in pairs]

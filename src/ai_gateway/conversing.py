@@ -12,7 +12,7 @@ from functools import partial
 
 import msgspec
 
-from ai_gateway.answer_headers import answer_headers
+from ai_gateway.answer_headers import answer_lines
 from ai_gateway.answering import Opened, deliver, end_stream, pass_stream
 from ai_gateway.asking import Asker, Order, Reader, check_plain, moment_of
 from ai_gateway.call import Call, Caller
@@ -142,11 +142,11 @@ class Converser:
                 return True
             out = opened.body
         else:
-            headers = [] if caller.started else answer_headers(call, entry, list(opened.headers))
-            out, failure = await pass_stream(caller, entry, opened, watcher, headers)
+            lines = b"" if caller.started else answer_lines(call, entry)
+            out, failure = await pass_stream(caller, entry, opened, watcher, lines)
             if failure is not None or not current.calls:
                 self._keep_response(order.client, exchange.conversation)
-                broke = await end_stream(caller, entry, opened, watcher, headers, out, failure)
+                broke = await end_stream(caller, entry, opened, watcher, lines, out, failure)
                 if broke is not None and broke is not opened.fault:
                     self._asker.note_break(target, broke)
                 return True
@@ -157,7 +157,7 @@ class Converser:
         entry.end_round(time.perf_counter())
         if out:
             if not caller.started:
-                await caller.start(opened.response.status, answer_headers(call, entry, list(opened.headers)))
+                await caller.start(opened.response.status, opened.headers, lines=answer_lines(call, entry))
             entry.keep(out)
             await caller.write(out)
         return False

@@ -16,7 +16,7 @@ from ai_gateway.answering import answer_locally, deliver, refuse
 from ai_gateway.asking import Asker, read
 from ai_gateway.call import Call, Caller
 from ai_gateway.conversing import Converser
-from ai_gateway.core.ledger import Entry
+from ai_gateway.core.ledger import Entry, Standing
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.core.trace import continue_trace
 from ai_gateway.dialects.endpoints import Job
@@ -135,29 +135,32 @@ class Pipeline:
 
         Raises: Unauthenticated, Forbidden, Overloaded.
         """
-        grant = call.grant or self._granted(call)
+        grant, standing = self._granted(call)
         client = grant.client
         record = entry.record
         record.client_id, record.client_name, record.key_tail = client.id, client.name, grant.tail
         if not grant.lasts and call.grant is None:
             check_grant(grant, address=call.address, now_s=call.started_ms / 1000)
         record.provider = client.backend
-        self._admitter.introduce(call, entry, client)
+        entry.standing = standing  # from here on, every answer tells of it
         reason = self._gate.closed(self._load[0])
         if reason is not None:
             raise Overloaded(reason, retry_after_s=OVERLOAD_RETRY_AFTER_S)
         return client
 
-    def _granted(self, call: Call) -> KeyGrant:
-        """Raises: Unauthenticated."""
+    def _granted(self, call: Call) -> tuple[KeyGrant, Standing | None]:
+        """What the call's key opens, and how its client is told of its limits: known already where the one
+        before with the same head was in this snapshot, too. Raises: Unauthenticated."""
         said, snapshot = call.said, self.snapshot
-        if said is None:
-            return authenticate(snapshot, call.key)
-        grant = said.grant
-        if grant is None or said.moment is not snapshot.moment:
-            grant = said.grant = authenticate(snapshot, call.key)
-            said.moment = snapshot.moment
-        return grant
+        if said is not None and said.granted is not None:
+            moment, grant, standing = said.granted
+            if moment is snapshot.moment:
+                return grant, standing
+        grant = call.grant or authenticate(snapshot, call.key)
+        standing = self._admitter.standing(grant.client, call.endpoint.family)
+        if said is not None:
+            said.granted = (snapshot.moment, grant, standing)
+        return grant, standing
 
     async def _serve(self, call: Call, caller: Caller, entry: Entry) -> None:
         client = self.enter(call, entry)

@@ -17,7 +17,7 @@ import msgspec
 
 from ai_gateway.admitting import Admitter
 from ai_gateway.asking import Asker
-from ai_gateway.call import Call, HeaderList
+from ai_gateway.call import Call, HeaderList, pairs_of
 from ai_gateway.conversing import Converser
 from ai_gateway.core.chat import Text
 from ai_gateway.core.client import Client, ClientSettings
@@ -106,13 +106,16 @@ class RecordingCaller:
     async def read_body(self) -> bytes:
         return self._body
 
-    async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
-        await self.start(status, headers)
+    async def reply(self, status: int, headers: HeaderList, body: bytes, lines: bytes = b"") -> None:
+        await self.start(status, headers, lines=lines)
         await self.end(body)
 
-    async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
+    async def start(
+        self, status: int, headers: HeaderList, *, length: int | None = None, lines: bytes = b""
+    ) -> None:
         assert not self.started, "an answer begins once"
         self.started = True
+        headers = [*headers, *pairs_of(lines)]
         names = [name for name, _ in headers]
         assert len(names) == len(set(names)), "a header stands once"
         self._told.status = status

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from ai_gateway.admin.asgi import Receive, Scope, Send
 from ai_gateway.admin.schemas.traffic import PlaygroundChat
-from ai_gateway.call import Call, HeaderList
+from ai_gateway.call import Call, HeaderList, pairs_of
 from ai_gateway.dialects.endpoints import CHAT
 from ai_gateway.pipeline import Pipeline
 from ai_gateway.policy.snapshot import ClientPolicy, KeyGrant
@@ -33,15 +33,18 @@ class AsgiCaller:
     async def read_body(self) -> bytes:
         return self._body
 
-    async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
-        await self.start(status, headers, length=len(body))
+    async def reply(self, status: int, headers: HeaderList, body: bytes, lines: bytes = b"") -> None:
+        await self.start(status, headers, length=len(body), lines=lines)
         await self.end(body)
 
-    async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
+    async def start(
+        self, status: int, headers: HeaderList, *, length: int | None = None, lines: bytes = b""
+    ) -> None:
         self.started = True
+        headers = [*headers, *pairs_of(lines)]
         if length is not None:
-            headers = [*headers, (b"content-length", str(length).encode())]
-        headers = [*headers, (b"cache-control", b"no-store")]
+            headers.append((b"content-length", str(length).encode()))
+        headers.append((b"cache-control", b"no-store"))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:

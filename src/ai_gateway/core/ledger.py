@@ -56,8 +56,8 @@ class Meter(Protocol):
 class Standing(Protocol):
     """How a client stands with its limits."""
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """What an answer tells of it now."""
+    def lines(self) -> str:
+        """What an answer tells of it now: headers, each with its line's end."""
         ...
 
 

@@ -11,133 +11,96 @@ from datetime import UTC, datetime
 
 from ai_gateway.core.headroom import Room
 
-__all__ = ["anthropic_limit_headers", "duration", "limit_headers"]
+__all__ = ["anthropic_limit_lines", "duration", "limit_lines"]
 
-Headers = list[tuple[bytes, bytes]]
 _ceil = math.ceil
 MAX_KEPT = 4096
-_REQUESTS: dict[int, tuple[bytes, bytes]] = {}
-_REQUESTS_RESET: dict[int, tuple[bytes, bytes]] = {}
-_TOKENS: dict[int, tuple[bytes, bytes]] = {}
-_TOKENS_RESET: dict[int, tuple[bytes, bytes]] = {}
-"""Headers that answers have told, by their numbers. These are of no class of their own: the interpreter has a
-short cut into them."""
+_DURATIONS: dict[int, str] = {}
+"""Of whole seconds, as answers have told them: many tell the same. This is of no class of its own: the
+interpreter has a short cut into it."""
 
 
-def limit_headers(room: Room) -> Headers:
-    """`x-ratelimit-*`; nothing is said of what is unlimited."""
+def limit_lines(room: Room) -> str:
+    """`x-ratelimit-*`, each with its line's end; nothing is said of what is unlimited."""
     limit, left, reset_s, given, given_left, tokens, tokens_left, midnight_s = room
     if given and (given_left <= tokens_left or not tokens):
         tokens, tokens_left = given, given_left
-    headers: Headers = []
+    lines = ""
     try:
         if limit:
-            headers = [
-                _REQUESTS[limit],
-                (b"x-ratelimit-remaining-requests", str(left).encode()),
-                _REQUESTS_RESET[_ceil(reset_s)]
-                if reset_s > 0.999
-                else (b"x-ratelimit-reset-requests", duration(reset_s)),
-            ]
+            lines = (
+                f"x-ratelimit-limit-requests: {limit}\r\nx-ratelimit-remaining-requests: {left}\r\n"
+                "x-ratelimit-reset-requests: "
+                f"{_DURATIONS[_ceil(reset_s)] if reset_s > 0.999 else duration(reset_s)}\r\n"
+            )
         if tokens:
-            headers += (
-                _TOKENS[tokens],
-                (b"x-ratelimit-remaining-tokens", str(tokens_left).encode()),
-                _TOKENS_RESET[_ceil(midnight_s)]
-                if midnight_s > 0.999
-                else (b"x-ratelimit-reset-tokens", duration(midnight_s)),
+            return (
+                f"{lines}x-ratelimit-limit-tokens: {tokens}\r\n"
+                f"x-ratelimit-remaining-tokens: {tokens_left}\r\nx-ratelimit-reset-tokens: "
+                f"{_DURATIONS[_ceil(midnight_s)] if midnight_s > 0.999 else duration(midnight_s)}\r\n"
             )
     except KeyError:
-        _spell(limit, reset_s, tokens, midnight_s)
-        return limit_headers(room)
-    return headers
+        duration(reset_s)
+        duration(midnight_s)
+        return limit_lines(room)
+    return lines
 
 
-def _spell(limit: int, reset_s: float, tokens: int, midnight_s: float) -> None:
-    """Remember the headers that tell of these: many answers tell the same."""
-    for known, name, number, texts in (
-        (_REQUESTS, b"x-ratelimit-limit-requests", limit, _NUMBERS),
-        (_REQUESTS_RESET, b"x-ratelimit-reset-requests", _ceil(max(reset_s, 0.0)), _DURATIONS),
-        (_TOKENS, b"x-ratelimit-limit-tokens", tokens, _NUMBERS),
-        (_TOKENS_RESET, b"x-ratelimit-reset-tokens", _ceil(max(midnight_s, 0.0)), _DURATIONS),
-    ):
-        if len(known) >= MAX_KEPT:
-            known.clear()
-        known[number] = (name, texts[number])
-
-
-def anthropic_limit_headers(room: Room, wall_s: float) -> Headers:
+def anthropic_limit_lines(room: Room, wall_s: float) -> str:
     """`anthropic-ratelimit-*`, for an answer at `wall_s` (Unix time); likewise."""
     limit, left, reset_s, given, given_left, taken, taken_left, midnight_s = room
-    headers: Headers = []
-    if limit:
-        headers = [
-            (b"anthropic-ratelimit-requests-limit", _NUMBERS[limit]),
-            (b"anthropic-ratelimit-requests-remaining", b"%d" % left),
-            (b"anthropic-ratelimit-requests-reset", _INSTANTS[_ceil(wall_s + reset_s)]),
-        ]
+    lines = _triple("requests", limit, left, _INSTANTS[_ceil(wall_s + reset_s)]) if limit else ""
     if not given and not taken:
-        return headers
+        return lines
     reset = _INSTANTS[_ceil(wall_s + midnight_s)]
     tokens, tokens_left = taken, taken_left
     if given and (given_left <= taken_left or not taken):
         tokens, tokens_left = given, given_left
-    headers += (
-        (b"anthropic-ratelimit-tokens-limit", _NUMBERS[tokens]),
-        (b"anthropic-ratelimit-tokens-remaining", b"%d" % tokens_left),
-        (b"anthropic-ratelimit-tokens-reset", reset),
-    )
+    lines += _triple("tokens", tokens, tokens_left, reset)
     if given:
-        headers += (
-            (b"anthropic-ratelimit-input-tokens-limit", _NUMBERS[given]),
-            (b"anthropic-ratelimit-input-tokens-remaining", b"%d" % given_left),
-            (b"anthropic-ratelimit-input-tokens-reset", reset),
-        )
+        lines += _triple("input-tokens", given, given_left, reset)
     if taken:
-        headers += (
-            (b"anthropic-ratelimit-output-tokens-limit", _NUMBERS[taken]),
-            (b"anthropic-ratelimit-output-tokens-remaining", b"%d" % taken_left),
-            (b"anthropic-ratelimit-output-tokens-reset", reset),
-        )
-    return headers
+        lines += _triple("output-tokens", taken, taken_left, reset)
+    return lines
 
 
-def duration(seconds: float) -> bytes:
+def _triple(what: str, limit: int, left: int, reset: str) -> str:
+    return (
+        f"anthropic-ratelimit-{what}-limit: {limit}\r\nanthropic-ratelimit-{what}-remaining: {left}\r\n"
+        f"anthropic-ratelimit-{what}-reset: {reset}\r\n"
+    )
+
+
+def duration(seconds: float) -> str:
     """`1h2m3s`, `6m0s`, `59s`, `120ms`; never shorter than it is."""
     if seconds <= 0.999:
-        return b"%dms" % _ceil(seconds * 1000) if seconds > 0 else b"0s"
-    return _DURATIONS[_ceil(seconds)]
+        return f"{_ceil(seconds * 1000)}ms" if seconds > 0 else "0s"
+    number = _ceil(seconds)
+    text = _DURATIONS.get(number)
+    if text is None:
+        if len(_DURATIONS) >= MAX_KEPT:
+            _DURATIONS.clear()
+        text = _DURATIONS[number] = _duration(number)
+    return text
 
 
-class _Texts(dict[int, bytes]):
-    """Numbers as headers tell them: many answers tell the same."""
+def _duration(number: int) -> str:
+    minutes, rest = divmod(number, 60)
+    if not minutes:
+        return f"{rest}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s"
 
-    def __missing__(self, number: int) -> bytes:
+
+class _Instants(dict[int, str]):
+    """Of Unix time, likewise."""
+
+    def __missing__(self, number: int) -> str:
         if len(self) >= MAX_KEPT:
             self.clear()
-        text = self[number] = self.text(number)
+        text = datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self[number] = text
         return text
 
-    def text(self, number: int) -> bytes:
-        return b"%d" % number
 
-
-class _Durations(_Texts):
-    """Of whole seconds."""
-
-    def text(self, number: int) -> bytes:
-        minutes, rest = divmod(number, 60)
-        if not minutes:
-            return b"%ds" % rest
-        hours, minutes = divmod(minutes, 60)
-        return b"%dh%dm%ds" % (hours, minutes, rest) if hours else b"%dm%ds" % (minutes, rest)
-
-
-class _Instants(_Texts):
-    """Of Unix time."""
-
-    def text(self, number: int) -> bytes:
-        return datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
-
-
-_NUMBERS, _DURATIONS, _INSTANTS = _Texts(), _Durations(), _Instants()
+_INSTANTS = _Instants()

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from ai_gateway.answer_headers import answer_headers
+from ai_gateway.answer_headers import answer_lines
 from ai_gateway.answering import refuse
 from ai_gateway.call import Call, Said
 from ai_gateway.dialects.endpoints import PLAIN, Family, Job, plain
@@ -169,7 +169,7 @@ class Api:
         finally:
             entry.settle(time.perf_counter())
         headers: HeaderList = [(b"content-type", b"application/json")]
-        await caller.reply(200, answer_headers(call, entry, headers), body)
+        await caller.reply(200, headers, body, answer_lines(call, entry))
 
 
 async def _fault(caller: HttpCaller) -> None:

@@ -183,8 +183,8 @@ class HttpCaller(msgspec.Struct, eq=False):
         self.parts = []
         return b"".join(parts)
 
-    async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
-        self.begin(status, headers, len(body), _SECURITY)
+    async def reply(self, status: int, headers: HeaderList, body: bytes, lines: bytes = b"") -> None:
+        self.begin(status, headers, len(body), lines + _SECURITY)
         connection = self.connection
         if connection.write_paused and not self.disconnected:
             await connection.drain()
@@ -192,9 +192,11 @@ class HttpCaller(msgspec.Struct, eq=False):
             connection.transport.write(self._head if self._mute else self._head + body)
             self._over()
 
-    async def start(self, status: int, headers: HeaderList, *, length: int | None = None) -> None:
+    async def start(
+        self, status: int, headers: HeaderList, *, length: int | None = None, lines: bytes = b""
+    ) -> None:
         """The head; it goes out with the first bytes of the body. Without a `length`, it is chunked."""
-        self.begin(status, headers, length, _SECURITY)
+        self.begin(status, headers, length, lines + _SECURITY)
 
     def begin(self, status: int, headers: HeaderList, length: int | None, own: bytes = b"") -> None:
         """As `start`, with no headers but these, `own` lines, the date and what says where the body ends."""

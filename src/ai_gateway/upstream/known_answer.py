@@ -137,11 +137,11 @@ class KnownAnswer:
         return self._found
 
     def passed(self, headers: HeaderPairs, upstream: Upstream) -> HeaderPairs:
-        """`for_caller` of what `find` has found."""
+        """`for_caller` of what `find` has found, not to be changed."""
         if self._upstream is not upstream:
             self._get_to_know(headers, upstream)
         if self._passed_of is headers:
-            return self._passed.copy()
+            return self._passed
         if self._slots is None:
             return for_caller(headers, upstream)
         passed = self._passed.copy()
@@ -152,7 +152,7 @@ class KnownAnswer:
                 return for_caller(headers, upstream)
             passed[slot] = (passed[slot][0], value)
         self._passed_of, self._passed = headers, passed
-        return passed.copy()
+        return passed
 
     def _get_to_know(self, headers: HeaderPairs, upstream: Upstream) -> None:
         """What passes of the headers, and where those with new values stand in it."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway.core.headroom import UNLIMITED, Room
-from ai_gateway.dialects.limit_headers import MAX_KEPT, anthropic_limit_headers, duration, limit_headers
+from ai_gateway.dialects.limit_headers import MAX_KEPT, anthropic_limit_lines, duration, limit_lines
 
 NOW = datetime(2030, 6, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 ROOM: Room = (60, 59, 59.2, 1_000_000, 900_000, 500_000, 4_096, 43_200.0)
@@ -37,14 +37,16 @@ ANTHROPIC = {
 }
 
 
-def told(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def told(lines: str) -> dict[str, str]:
+    assert not lines or lines.endswith("\r\n")
+    pairs = [line.split(": ") for line in lines.split("\r\n")[:-1]]
     assert len({name for name, _ in pairs}) == len(pairs)
-    return {name.decode(): value.decode() for name, value in pairs}
+    return dict(pairs)
 
 
 def test_each_family_by_its_own_names() -> None:
-    assert told(limit_headers(ROOM)) == OPENAI
-    assert told(anthropic_limit_headers(ROOM, NOW)) == ANTHROPIC
+    assert told(limit_lines(ROOM)) == OPENAI
+    assert told(anthropic_limit_lines(ROOM, NOW)) == ANTHROPIC
 
 
 @pytest.mark.parametrize(
@@ -61,28 +63,28 @@ def test_of_input_and_output_tokens_the_tightest_are_the_tokens(
     given: tuple[int, int], taken: tuple[int, int], tightest: tuple[int, int]
 ) -> None:
     room = (0, 0, 0.0, *given, *taken, 60.0)
-    common, own = told(limit_headers(room)), told(anthropic_limit_headers(room, NOW))
+    common, own = told(limit_lines(room)), told(anthropic_limit_lines(room, NOW))
     assert (int(common["x-ratelimit-limit-tokens"]), int(common["x-ratelimit-remaining-tokens"])) == tightest
     assert int(own["anthropic-ratelimit-tokens-limit"]) == tightest[0]
     assert int(own["anthropic-ratelimit-tokens-remaining"]) == tightest[1]
 
 
 def test_nothing_is_said_of_what_is_unlimited() -> None:
-    assert limit_headers(UNLIMITED) == anthropic_limit_headers(UNLIMITED, NOW) == []
-    requests = told(limit_headers((60, 59, 59.2, 0, 0, 0, 0, 9.0)))
+    assert limit_lines(UNLIMITED) == anthropic_limit_lines(UNLIMITED, NOW) == ""
+    requests = told(limit_lines((60, 59, 59.2, 0, 0, 0, 0, 9.0)))
     assert requests == {name: value for name, value in OPENAI.items() if "requests" in name}
-    tokens = told(limit_headers((0, 0, 0.0, *ROOM[3:])))
+    tokens = told(limit_lines((0, 0, 0.0, *ROOM[3:])))
     assert tokens == {name: value for name, value in OPENAI.items() if "tokens" in name}
-    names = told(anthropic_limit_headers((0, 0, 0.0, 0, 0, 9, 1, 1.0), NOW))
+    names = told(anthropic_limit_lines((0, 0, 0.0, 0, 0, 9, 1, 1.0), NOW))
     assert names
     assert not [name for name in names if "requests" in name or "input" in name]
 
 
 def test_whatever_figures_there_are_the_texts_are_theirs() -> None:
     for number in [*range(1, MAX_KEPT + 10), 1]:
-        headers = told(limit_headers((number, 0, float(number), 0, 0, 0, 0, 0.0)))
+        headers = told(limit_lines((number, 0, float(number), 0, 0, 0, 0, 0.0)))
         assert headers["x-ratelimit-limit-requests"] == str(number)
-        assert headers["x-ratelimit-reset-requests"] == duration(number - 0.0005).decode()
+        assert headers["x-ratelimit-reset-requests"] == duration(number - 0.0005)
 
 
 @pytest.mark.parametrize(
@@ -102,12 +104,12 @@ def test_whatever_figures_there_are_the_texts_are_theirs() -> None:
     ],
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds).decode() == text
+    assert duration(seconds) == text
 
 
 @given(st.floats(0, 3_000_000))
 def test_durations_are_never_too_short_nor_much_too_long(seconds: float) -> None:
-    text, total = duration(seconds).decode(), 0.0
+    text, total = duration(seconds), 0.0
     if text.endswith("ms"):
         total = int(text[:-2]) / 1000
     else:
