@@ -114,7 +114,7 @@ class Admitter:
         entry: Entry,
         client: ClientPolicy,
         exchange: Exchange,
-        reader: Reader,
+        reader: Reader | None,
         main: Target,
     ) -> Order:
         """Take the request's share of every limit. `exchange` is what `reader` made of it for `main`.

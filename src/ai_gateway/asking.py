@@ -14,7 +14,7 @@ import msgspec
 from ai_gateway.answering import Opened, open_answer, open_arrived
 from ai_gateway.call import Call
 from ai_gateway.core.ledger import MAX_LOGGED_BODY, Entry, Price
-from ai_gateway.core.record import Attempt, milliseconds
+from ai_gateway.core.record import WHOLE
 from ai_gateway.core.trace import TraceContext
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.endpoints import Job
@@ -23,10 +23,9 @@ from ai_gateway.dialects.interface import Rendered
 from ai_gateway.dialects.openai_usage import BYTES_PER_TOKEN
 from ai_gateway.dialects.opening import open_exchange
 from ai_gateway.dialects.relay_stream import StreamRelay
-from ai_gateway.dialects.translation import Moment
 from ai_gateway.errors import BadRequest, NotFound, UpstreamError
 from ai_gateway.outgoing import way_of
-from ai_gateway.policy.attempts import BUSY, Attempts, begin
+from ai_gateway.policy.attempts import BUSY, Attempts
 from ai_gateway.policy.interface import Reserved
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
@@ -37,12 +36,12 @@ from ai_gateway.upstream.media import MediaFetcher, inline_urls, is_text_alone
 from ai_gateway.upstream.pool import TransportPool
 from ai_gateway.upstream.transport import UpstreamRequest
 
-__all__ = ["Asker", "Costs", "Order", "Reader", "check_plain", "moment_of", "read"]
+__all__ = ["Asker", "Costs", "Order", "Reader", "check_plain", "read"]
 
 PATIENCE_STEP_S = 0.005
 """What the first try has used of the patience is not worth a word."""
 _COUNT = Job.COUNT
-_GENERATES = frozenset({Job.CHAT, Job.EMBED})
+_CHAT, _EMBED = Job.CHAT, Job.EMBED
 
 
 class Costs(Protocol):
@@ -69,8 +68,8 @@ class Order(msgspec.Struct, eq=False, gc=False):
     client: ClientPolicy
     exchange: Exchange
     """As read for the first target."""
-    reader: Reader
-    """Reads it for another one."""
+    reader: Reader | None
+    """Reads it for another one, where it is not just read again."""
     targets: Sequence[Target]
     reservation: Reserved
     input_tokens: int
@@ -82,13 +81,8 @@ class Order(msgspec.Struct, eq=False, gc=False):
     """More than one where the gateway's tools have run."""
 
 
-class _Prepared(msgspec.Struct, kw_only=True, eq=False):
-    """A request ready for one target."""
-
-    target: Target
-    exchange: Exchange
-    rendered: Rendered
-    outgoing: UpstreamRequest
+_Prepared = tuple[Target, Exchange, Rendered, UpstreamRequest]
+"""A request ready for one target."""
 
 
 class Asker:
@@ -115,43 +109,57 @@ class Asker:
 
         Raises: UpstreamError, BadRequest, NotFound.
         """
-        attempts = begin(
-            order.targets,
-            self._upkeep,
-            time.monotonic(),
-            order.client.timeout_s,
-            self._max_retries,
-            order.repeatable,
+        first, exchange, upkeep = order.targets[0], order.exchange, self._upkeep
+        patience_s, now_s = order.client.timeout_s, time.monotonic()
+        attempts = Attempts(
+            first, order.targets, upkeep, now_s + patience_s, self._max_retries, order.repeatable
         )
-        first, exchange = order.targets[0], order.exchange
-        prepared: _Prepared | None = None
-        error: UpstreamError | None = None
+        if upkeep.failing:
+            attempts.choose(now_s)
+        prepared = opened = error = None
         try:
             if attempts.target is first and (exchange.canonical is None or is_text_alone(exchange.canonical)):
                 prepared = _prepare(order, first, exchange)
                 if prepared is None:
                     return None
-            while True:
-                if prepared is None or prepared.target is not attempts.target:
-                    prepared = await self._prepare_next(order, attempts, error)
-                    if prepared is None:
-                        return None
-                opened, error = await self._try(order, prepared, attempts.left_s(time.monotonic()))
-                if error is None and opened is not None:
-                    attempts.succeeded(time.monotonic())
-                    return opened, prepared.target
-                assert error is not None
+                opened, error = await self._try(order, prepared, patience_s)
+                if opened is not None and error is None:
+                    if upkeep.failing or upkeep.retried:
+                        attempts.succeeded(time.monotonic())
+                    return opened, first
+            return await self._ask_on(order, attempts, prepared, opened, error)
+        finally:
+            if attempts.probe:
+                attempts.abandoned()
+
+    async def _ask_on(
+        self,
+        order: Order,
+        attempts: Attempts,
+        prepared: _Prepared | None,
+        opened: Opened | None,
+        error: UpstreamError | None,
+    ) -> tuple[Opened, Target] | None:
+        """As `ask`, after a try that has brought this, or before any."""
+        while True:
+            if error is not None:
                 pause_s = attempts.failed(error, now_s=time.monotonic(), jitter=random.random())  # noqa: S311 - to spread, not to hide
                 if pause_s is None:
-                    if opened is None:
+                    if opened is None or prepared is None:
                         raise error
-                    return opened, prepared.target  # what the provider said of its failure is passed on
+                    return opened, prepared[0]  # what the provider said of its failure is passed on
                 order.entry.end_attempt(error, time.perf_counter())
                 if opened is not None:
                     opened.response.close()
                 await asyncio.sleep(pause_s)
-        finally:
-            attempts.abandoned()
+            if prepared is None or prepared[0] is not attempts.target:
+                prepared = await self._prepare_next(order, attempts, error)
+                if prepared is None:
+                    return None
+            opened, error = await self._try(order, prepared, attempts.left_s(time.monotonic()))
+            if error is None and opened is not None:
+                attempts.succeeded(time.monotonic())
+                return opened, prepared[0]
 
     def note_break(self, target: Target, failure: UpstreamError) -> None:
         """An answer that had begun broke off. A refusal, or being busy, says that the upstream works."""
@@ -170,7 +178,8 @@ class Asker:
             try:
                 exchange = order.exchange
                 if target is not order.targets[0]:
-                    exchange = order.reader(target.upstream.provider, lambda _: target.model)  # noqa: B023 - called at once
+                    reader = order.reader or partial(read, order.call, exchange.body)
+                    exchange = reader(target.upstream.provider, lambda _: target.model)  # noqa: B023 - called at once
                 if exchange.canonical is not None:
                     fetch = self._media.fetch
                     exchange.canonical = await inline_urls(exchange.canonical, exchange.url_kinds, fetch)
@@ -187,32 +196,32 @@ class Asker:
         self, order: Order, prepared: _Prepared, patience_s: float
     ) -> tuple[Opened | None, UpstreamError | None]:
         """One call to a provider: what it says, and its failure."""
-        entry, call, target, exchange = order.entry, order.call, prepared.target, prepared.exchange
-        record, upstream, job = entry.record, target.upstream, call.endpoint.job
-        started_ms = milliseconds(time.perf_counter() - call.started_s)
-        if not record.attempts:
-            record.overhead_ms = started_ms
-        model = target.model or ""
-        attempt = Attempt(upstream.provider_name, model, target.backend, order.round, started_ms)
-        price = _FREE if job is _COUNT else self._costs.tariff(upstream, model)
-        entry.begin_attempt(attempt, price, exchange if job in _GENERATES else None)
-        outgoing = prepared.outgoing
+        target, exchange, rendered, outgoing = prepared
+        entry, call, upstream, model = order.entry, order.call, target.upstream, target.model
+        job = call.endpoint.job
+        entry.begin_attempt(
+            upstream.provider_name,
+            model,
+            _FREE if job is _COUNT else self._costs.tariff(upstream, model or ""),
+            exchange if job is _CHAT or job is _EMBED else None,
+            ((time.perf_counter() - call.started_s) * 1e6 + WHOLE - WHOLE) / 1e3,
+            target.backend,
+            order.round,
+        )
         if patience_s < outgoing.timeout_s - PATIENCE_STEP_S or call.trace is not None:
-            outgoing = _of_attempt(outgoing, patience_s, call.trace, record.attempts)
+            outgoing = _of_attempt(outgoing, patience_s, call.trace, entry.record.attempts)
         try:
             response = await self._transports.of(upstream).send(outgoing)
         except UpstreamError as error:
             if not error.arrived:
                 entry.generating = None
             return None, error
-        attempt.status = response.status
+        entry.attempt_status = response.status
         try:
-            opened = open_arrived(entry, response, upstream, exchange, prepared.rendered)
+            opened = open_arrived(entry, response, upstream, exchange, rendered)
             if opened is None:
                 bound = partial(_bound, order) if order.reservation.bounded else None
-                opened = await open_answer(
-                    call, entry, response, upstream, exchange, prepared.rendered, bound
-                )
+                opened = await open_answer(call, entry, response, upstream, exchange, rendered, bound)
         except UpstreamError as error:
             response.close()
             return None, error
@@ -225,10 +234,10 @@ class Asker:
 def _prepare(order: Order, target: Target, exchange: Exchange) -> _Prepared | None:
     call, client, entry = order.call, order.client, order.entry
     settings = Settings(
-        model=target.model,
-        system_prompt=client.system_prompt,
-        max_output_tokens=client.max_output_tokens,
-        output_limit=_left(order) if order.reservation.capped else None,
+        target.model,
+        client.system_prompt,
+        client.max_output_tokens,
+        _left(order) if order.reservation.capped else None,
     )
     rendered = exchange.render(settings, target.upstream.provider)
     if client.log_bodies:
@@ -247,7 +256,7 @@ def _prepare(order: Order, target: Target, exchange: Exchange) -> _Prepared | No
         sent=sent,
         repeatable=order.repeatable,
     )
-    return _Prepared(target=target, exchange=exchange, rendered=rendered, outgoing=outgoing)
+    return target, exchange, rendered, outgoing
 
 
 def _of_attempt(
@@ -305,7 +314,7 @@ def read(call: Call, body: bytes, provider: Provider, serves: Callable[[str | No
         call.asked,
         provider,
         content_type=kind,
-        moment=moment_of(call),
+        moment=call,
         serves=serves,
     )
 
@@ -314,11 +323,6 @@ def check_plain(call: Call) -> None:
     """Raises: BadRequest where the body is compressed."""
     if not is_plain(call.headers):
         raise BadRequest("compressed request bodies are not supported: send them plain")
-
-
-def moment_of(call: Call) -> Moment:
-    """What makes the answer's ids unique."""
-    return Moment(id=call.id.removeprefix("req_"), created_s=call.started_ms // 1000)
 
 
 def log_bodies(entry: Entry, asked: bytes, sent: bytes) -> None:

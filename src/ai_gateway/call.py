@@ -89,6 +89,16 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     said: Said | None = None
     """Where the caller may send the same head again."""
 
+    @property
+    def answer_id(self) -> str:
+        """What makes the ids in its answer unique: hexadecimal."""
+        return self.id.removeprefix("req_")
+
+    @property
+    def created_s(self) -> int:
+        """Unix time of the answer."""
+        return self.started_ms // 1000
+
 
 class Caller(Protocol):
     """The connection to the caller. Writes wait while it does not read."""

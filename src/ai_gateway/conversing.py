@@ -14,7 +14,7 @@ import msgspec
 
 from ai_gateway.answer_headers import answer_lines
 from ai_gateway.answering import Opened, deliver, end_stream, pass_stream
-from ai_gateway.asking import Asker, Order, Reader, check_plain, moment_of
+from ai_gateway.asking import Asker, Order, Reader, check_plain
 from ai_gateway.call import Call, Caller
 from ai_gateway.core.chat import ChatRequest, Text, ToolCall, ToolResult
 from ai_gateway.core.events import FinishReason
@@ -91,7 +91,7 @@ class Converser:
             call.endpoint,
             body,
             call.asked,
-            moment_of(call),
+            call,
             tools=tools,
             restore=restore,
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 from ai_gateway.admitting import Admitter
@@ -19,6 +18,7 @@ from ai_gateway.conversing import Converser
 from ai_gateway.core.ledger import Entry, Standing
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.core.trace import continue_trace
+from ai_gateway.core.usage import BYTES_PER_TOKEN
 from ai_gateway.dialects.endpoints import Job
 from ai_gateway.dialects.estimates import check_input
 from ai_gateway.dialects.tool_conversation import RoundExchange
@@ -165,14 +165,17 @@ class Pipeline:
     async def _serve(self, call: Call, caller: Caller, entry: Entry) -> None:
         client = self.enter(call, entry)
         body = await caller.read_body()
-        provider, reader = upstream_of(client).provider, None
+        provider, reader = (client.upstream or upstream_of(client)).provider, None
         if client.runs_tools:
             reader = self._converser.reader(call, client, body, provider, client.serves)
-        reader = reader or partial(read, call, body)
-        exchange = reader(provider, client.serves)
+        if reader is None:
+            exchange = read(call, body, provider, client.serves)
+        else:
+            exchange = reader(provider, client.serves)
         entry.record.model_asked, entry.record.streaming = exchange.model, exchange.streaming
         target = _main_target(call, client, exchange.model)
-        check_input(exchange, client.max_input_tokens)
+        if client.max_input_tokens and len(body) > client.max_input_tokens * BYTES_PER_TOKEN:
+            check_input(exchange, client.max_input_tokens)
         order = self._admitter.admit(call, entry, client, exchange, reader, target)
         found = await self._asker.ask(order)
         if found is None:

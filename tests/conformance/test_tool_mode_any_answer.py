@@ -34,12 +34,12 @@ from ai_gateway.dialects.endpoints import Family
 from ai_gateway.dialects.interface import Asked as Path
 from ai_gateway.dialects.interface import Rendered
 from ai_gateway.dialects.tool_conversation import Conversation, RoundExchange
-from ai_gateway.dialects.translation import Moment
 from ai_gateway.ingress.routes import family_of, route
 from ai_gateway.providers import PROVIDERS as TABLE
 from tests.conformance import asking, heard
 from tests.conformance.asking import CALLERS, Asked
 from tests.conformance.scripted import only_time
+from tests.harness.moments import Instant
 
 OURS, THEIRS = "get_weather", "get_time"
 SERVER_TOOL: Final = ServerTool(name=OURS, description="", parameters=msgspec.Raw(b'{"type":"object"}'))
@@ -153,7 +153,7 @@ def conversation_of(caller: str, stream: bool, schema: bool, model: str) -> Conv
         found.endpoint,
         json.dumps(only_time(body)).encode(),
         Path(model=found.model, stream=found.endpoint.stream),
-        Moment(id="0123456789ab", created_s=1_764_000_000),
+        Instant(answer_id="0123456789ab", created_s=1_764_000_000),
         tools={OURS: SERVER_TOOL},
         restore=lambda request: request,
     )

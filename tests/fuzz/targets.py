@@ -35,7 +35,6 @@ from ai_gateway.dialects.exchange import Exchange, Settings
 from ai_gateway.dialects.forms import model_in_form
 from ai_gateway.dialects.interface import Asked, Rendered
 from ai_gateway.dialects.opening import open_exchange
-from ai_gateway.dialects.translation import Moment
 from ai_gateway.errors import BadRequest, GatewayError, UpstreamError, UpstreamProtocolError
 from ai_gateway.ingress.redirect import Redirect
 from ai_gateway.ingress.routes import route
@@ -52,11 +51,12 @@ from ai_gateway.upstream.http1 import Http1Transport
 from ai_gateway.upstream.transport import UpstreamRequest
 from tests.fuzz import corpus
 from tests.fuzz.mutate import damaged, pieces
+from tests.harness.moments import Instant
 
 Target = Callable[[Random], object]
 """Makes an input of chance and feeds it. Returns the input; raises what the reader should not."""
 
-MOMENT: Final = Moment(id="0a1b", created_s=1)
+MOMENT: Final = Instant(answer_id="0a1b", created_s=1)
 SETTINGS: Final = Settings(model="m", system_prompt="s", max_output_tokens=100, output_limit=50)
 CREDENTIAL: Final = "sk-fuzz-credential"
 HOMES: Final[dict[DialectName, Provider]] = {

@@ -91,7 +91,7 @@ def test_an_answer_is_measured(cassette: Cassette) -> None:
 def test_a_request_passes_unchanged(cassette: Cassette) -> None:
     body = json.dumps(cassette.request_body).encode()
     request = RelayRequest.parse(endpoint_of(cassette), body)
-    rendered = request.render(
+    rendered = request.written(
         model=cassette.request_body.get("model"),
         system_prompt="",
         max_output_tokens=0,
@@ -107,7 +107,7 @@ def test_a_system_prompt_stands_first(cassette: Cassette) -> None:
     name = dialect_of(cassette)
     assert name is not None
     request = RelayRequest.parse(endpoint_of(cassette), json.dumps(cassette.request_body).encode())
-    rendered = request.render(
+    rendered = request.written(
         model=cassette.request_body.get("model"),
         system_prompt="The gateway speaks.",
         max_output_tokens=0,

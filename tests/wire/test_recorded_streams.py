@@ -96,8 +96,8 @@ def test_a_request_passes_unchanged(cassette: Cassette) -> None:
     assert endpoint is not None
     body = json.dumps(cassette.request_body, ensure_ascii=False).encode()
     request = RelayRequest.parse(endpoint, body)
-    assert request.render(model=request.model).body == body
-    edited = json.loads(request.render(model="another", system_prompt="ours").body)
+    assert request.written(model=request.stated).body == body
+    edited = json.loads(request.written(model="another", system_prompt="ours").body)
     for name, value in cassette.request_body.items():
         if name not in ("model", "messages", "instructions"):
             assert edited[name] == value

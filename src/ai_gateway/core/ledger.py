@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from ai_gateway.core.record import Attempt, RequestRecord, milliseconds
+from ai_gateway.core.record import WHOLE, Attempt, RequestRecord, milliseconds
 from ai_gateway.core.structs import quick_to_set
 from ai_gateway.core.usage import Usage, estimated_usage
 from ai_gateway.errors import GatewayError
@@ -94,22 +94,41 @@ class Entry(msgspec.Struct, eq=False):
     """Of the client, once it is known, where answers tell of it."""
     bodies: bytearray | None = None
     """The answer's bytes, where this client's bodies are logged."""
-    _attempt: Attempt | None = None
-    """The one that runs."""
+    attempt_status: int | None = None
+    """The provider's HTTP status, of the present attempt."""
+    _running: bool = False
+    """An attempt runs. What follows is of it: `Attempt` says what."""
+    _backend: str = ""
+    _round: int = 1
+    _attempt_ms: float = 0.0
     _attempts: list[Attempt] | None = None
     """Those that have ended, where it is not the only one."""
     _spent_usd: float = 0.0
     _unpriced: bool = False
     """Whether any part of it has used tokens without a price."""
 
-    def begin_attempt(self, attempt: Attempt, price: Price, generating: Measured | None) -> None:
-        """A provider is asked. `attempt.started_ms` is set already."""
-        self._attempt = attempt
-        self.price, self.generating = price, generating
+    def begin_attempt(
+        self,
+        provider: str,
+        model: str | None,
+        price: Price,
+        generating: Measured | None,
+        started_ms: float = 0.0,
+        backend: str = "",
+        number: int = 1,
+    ) -> None:
+        """A provider is asked for a model, `started_ms` after the request's start; `number` is the round's,
+        and the rest as in `Attempt`."""
+        self._running = True
+        self.price, self.generating, self._attempt_ms = price, generating, started_ms
+        self._backend, self._round = backend, number
         record = self.record
+        if not record.attempts:
+            record.overhead_ms = started_ms
+        else:
+            self.attempt_status = record.model_reported = None
         record.attempts += 1
-        record.provider, record.model_served = attempt.provider, attempt.model or None
-        record.model_reported = None
+        record.provider, record.model_served = provider, model or None
 
     def end_attempt(self, error: GatewayError, now_s: float) -> None:
         """It came to nothing; what it used counts all the same."""
@@ -133,7 +152,7 @@ class Entry(msgspec.Struct, eq=False):
     def first_byte(self, now_s: float) -> None:
         record = self.record
         if record.ttfb_ms is None:
-            record.ttfb_ms = milliseconds(now_s - self.started_s)
+            record.ttfb_ms = ((now_s - self.started_s) * 1e6 + WHOLE - WHOLE) / 1e3
 
     def keep(self, data: bytes) -> None:
         """Remember a part of the answer for the body log."""
@@ -146,10 +165,10 @@ class Entry(msgspec.Struct, eq=False):
             return
         self.settled = True
         record = self.record
-        record.latency_ms = milliseconds(now_s - self.started_s)
+        record.latency_ms = ((now_s - self.started_s) * 1e6 + WHOLE - WHOLE) / 1e3
         if self._attempts is not None:
             self._end_list(now_s)
-        elif self._attempt is not None:
+        elif self._running:
             self._count()
         if self.bodies is not None:
             record.response = self.bodies.decode("utf-8", "replace")
@@ -165,18 +184,25 @@ class Entry(msgspec.Struct, eq=False):
 
     def _list_attempt(self, now_s: float, error: str | None) -> None:
         """End an attempt that is not its row's only one: that is told by the row itself."""
-        attempt = self._attempt
-        assert attempt is not None
+        record, started_ms = self.record, self._attempt_ms
+        attempt = Attempt(
+            record.provider or "",
+            record.model_served or "",
+            self._backend,
+            self._round,
+            started_ms,
+            milliseconds(max(0.0, now_s - self.started_s - started_ms / 1e3)),
+            self.attempt_status,
+            error,
+        )
         used = self._count()
-        self._attempt = self.meter = None
+        self._running, self.meter = False, None
         if used is not None:
             _write_usage(attempt, *used)
-        attempt.error = error
-        attempt.latency_ms = milliseconds(max(0.0, now_s - self.started_s - attempt.started_ms / 1e3))
         self._attempts = [*(self._attempts or ()), attempt]
 
     def _end_list(self, now_s: float) -> None:
-        if self._attempt is not None:
+        if self._running:
             self._list_attempt(now_s, self.record.error)
         if self._attempts is not None and len(self._attempts) > 1:
             self.record.attempt_log = msgspec.json.encode(self._attempts).decode()

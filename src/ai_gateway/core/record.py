@@ -6,19 +6,20 @@ import msgspec
 
 from ai_gateway.core.structs import quick_to_set
 
-__all__ = ["UNSTORED", "Attempt", "RequestRecord", "attempts_of", "milliseconds"]
+__all__ = ["UNSTORED", "WHOLE", "Attempt", "RequestRecord", "attempts_of", "milliseconds"]
 
 UNSTORED = frozenset({"trace"})
 """Members of a row that are not kept in the database."""
 
 
-_WHOLE = 1.5 * 2.0**52
-"""A float of this size has no fraction: what is added to it is rounded, to the nearest whole number."""
+WHOLE = 1.5 * 2.0**52
+"""A float of this size has no fraction: what is added to it is rounded, to the nearest whole number. Where
+each request asks, this stands in the place of a call of `milliseconds`."""
 
 
 def milliseconds(seconds: float) -> float:
     """Of a duration, to the microsecond. `round` would go by way of its decimal digits."""
-    return (seconds * 1e6 + _WHOLE - _WHOLE) / 1e3
+    return (seconds * 1e6 + WHOLE - WHOLE) / 1e3
 
 
 @quick_to_set

@@ -19,7 +19,7 @@ from ai_gateway.providers import Provider
 __all__ = ["Exchange", "Settings"]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(msgspec.Struct, frozen=True):
     """What the client's settings make of a request."""
 
     model: str | None

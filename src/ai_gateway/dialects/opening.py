@@ -15,7 +15,6 @@ from ai_gateway.dialects.forms import model_in_form
 from ai_gateway.dialects.interface import Asked, Dialect
 from ai_gateway.dialects.registry import DIALECTS, families
 from ai_gateway.dialects.relay_exchange import RelayExchange, relay_exchange
-from ai_gateway.dialects.relay_request import RelayRequest
 from ai_gateway.dialects.translation import Moment, Translation
 from ai_gateway.errors import BadRequest, NotFound
 from ai_gateway.providers import Provider
@@ -58,10 +57,10 @@ def open_exchange(
     match endpoint.job:
         case Job.COUNT:
             if family and endpoint.family is Family.ANTHROPIC:
-                return _relay(endpoint, body, asked, provider, moment)
+                return relay_exchange(endpoint, body, provider, asked, moment)
             return CountExchange(endpoint, body, asked, provider)
         case Job.EMBED if family:
-            return _relay(endpoint, body, asked, provider, moment)
+            return relay_exchange(endpoint, body, provider, asked, moment)
         case Job.EMBED:
             return EmbedExchange(endpoint, body, asked, provider)
         case _:
@@ -80,7 +79,7 @@ def _open_chat(
     serves: Callable[[str | None], str | None],
 ) -> Exchange:
     if endpoint.dialect in provider.dialects and (endpoint is not COMPLETIONS or provider.completions):
-        exchange = relay_exchange(RelayRequest.parse(endpoint, body), provider, asked, moment)
+        exchange = relay_exchange(endpoint, body, provider, asked, moment)
         if (
             _OPENAI_RESPONSES not in provider.dialects
             or endpoint.dialect is not _OPENAI_CHAT
@@ -141,13 +140,6 @@ def _responses_only(provider: Provider, model: str | None) -> bool:
     )
 
 
-def _relay(
-    endpoint: Endpoint, body: bytes, asked: Asked, provider: Provider, moment: Moment
-) -> RelayExchange:
-    request = RelayRequest.parse(endpoint, body)
-    return relay_exchange(request, provider, asked, moment)
-
-
 def _relay_any(
     endpoint: Endpoint,
     body: bytes,
@@ -160,12 +152,20 @@ def _relay_any(
     so too."""
     if body[:64].lstrip()[:1] == b"{":
         try:
-            return _relay(endpoint, body, asked, provider, moment)
+            return relay_exchange(endpoint, body, provider, asked, moment)
         except BadRequest:
             if content_type is not None and "json" in content_type.lower():
                 raise
-            request = RelayRequest(endpoint, body, streaming=endpoint.stream is True)
+        model = None
     else:
         model = model_in_form(content_type.encode("latin-1"), body) if content_type and body else None
-        request = RelayRequest(endpoint, body, model=model, streaming=endpoint.stream is True)
-    return relay_exchange(request, provider, asked, moment)
+    return RelayExchange(
+        endpoint,
+        body,
+        streaming=endpoint.stream is True,
+        provider=provider,
+        moment=moment,
+        path=asked,
+        model=asked.model if endpoint.model_in_path else model or asked.model,
+        is_json=False,
+    )

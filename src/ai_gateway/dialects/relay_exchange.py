@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from ai_gateway.core.chat import ChatRequest
+from ai_gateway.core.members import write_object
+from ai_gateway.core.structs import quick_to_set
+from ai_gateway.dialects import relay_limits
 from ai_gateway.dialects.endpoints import COMPLETIONS, Endpoint, Family
 from ai_gateway.dialects.estimates import members_estimate
 from ai_gateway.dialects.exchange import Exchange, Settings
@@ -12,7 +13,6 @@ from ai_gateway.dialects.interface import Asked, Rendered
 from ai_gateway.dialects.openai_errors import parse_error
 from ai_gateway.dialects.registry import DIALECTS
 from ai_gateway.dialects.relay_answer import read_reply, stream_relay
-from ai_gateway.dialects.relay_limits import output_asked
 from ai_gateway.dialects.relay_request import RelayRequest
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
 from ai_gateway.dialects.translation import Moment, Translation
@@ -24,31 +24,41 @@ __all__ = ["RelayExchange", "relay_exchange"]
 _FAMILY_DIALECTS = {Family.ANTHROPIC: "anthropic", Family.GEMINI: "gemini"}
 
 
-class RelayExchange(msgspec.Struct, eq=False, gc=False):
+@quick_to_set
+class RelayExchange(RelayRequest, kw_only=True, eq=False, gc=False):
     """Bytes pass as they are, but for the few members that must change. Made by `relay_exchange`."""
 
-    _request: RelayRequest
-    _provider: Provider
-    _asked: Asked
-    _moment: Moment
-    endpoint: Endpoint
-    body: bytes
-    model: str | None
-    streaming: bool
-    is_json: bool
+    provider: Provider
+    moment: Moment
+    path: Asked
+    """What it says of the request."""
+    model: str | None = None
+    is_json: bool = True
     translated: bool = False
     foreign: bool = False
     canonical: ChatRequest | None = None
     url_kinds: frozenset[str] = frozenset()
 
-    def output_asked(self) -> int | None:
-        return output_asked(self._request)
+    output_asked = relay_limits.output_asked
 
     def input_estimate(self) -> int:
-        return members_estimate(self._request.members, self.endpoint.texts)
+        return members_estimate(self.members, self.endpoint.texts)
 
     def render(self, settings: Settings, provider: Provider) -> Rendered | None:
-        return self._request.render(
+        members, asked, cap = self.members, self.asked, settings.max_output_tokens
+        if (
+            settings.model == self.stated
+            and members is not None
+            and not self.streaming
+            and not settings.system_prompt
+            and settings.output_limit is None
+            and (not cap or (asked is not None and asked <= cap))
+            and not provider.rejects
+            and not self.endpoint.model_in_path
+            and write_object(members) == self.body
+        ):
+            return Rendered(body=self.body)  # as most do: nothing is to be changed
+        return self.written(
             settings.model,
             settings.system_prompt,
             settings.max_output_tokens,
@@ -65,10 +75,10 @@ class RelayExchange(msgspec.Struct, eq=False, gc=False):
         return stream_relay(
             self.endpoint,
             hide_usage=rendered.usage_asked,
-            tell_usage=self._request.wants_usage,
-            terminator_optional=self._provider.terminator_optional,
+            tell_usage=self.wants_usage,
+            terminator_optional=self.provider.terminator_optional,
             credential=credential,
-            array=self._asked.array,
+            array=self.path.array,
         )
 
     def whole(self, body: bytes) -> tuple[bytes, Reply]:
@@ -83,7 +93,7 @@ class RelayExchange(msgspec.Struct, eq=False, gc=False):
         return self._again().convert(body, streamed=streamed)
 
     def stream_type(self) -> bytes:
-        if self._asked.array:
+        if self.path.array:
             return b"application/json"
         return b"text/event-stream"
 
@@ -107,26 +117,20 @@ class RelayExchange(msgspec.Struct, eq=False, gc=False):
         return Translation(
             self.endpoint,
             dialect,
-            dialect.parse_request(self.body, self._asked),
+            dialect.parse_request(self.body, self.path),
             body=self.body,
-            provider=self._provider,
+            provider=self.provider,
             target=name,
-            moment=self._moment,
-            array=self._asked.array,
+            moment=self.moment,
+            array=self.path.array,
         )
 
 
-def relay_exchange(request: RelayRequest, provider: Provider, asked: Asked, moment: Moment) -> RelayExchange:
-    endpoint = request.endpoint
-    model = asked.model if endpoint.model_in_path else request.model or asked.model
-    return RelayExchange(
-        request,
-        provider,
-        asked,
-        moment,
-        endpoint,
-        request.body,
-        model,
-        request.streaming,
-        request.members is not None,
-    )
+def relay_exchange(
+    endpoint: Endpoint, body: bytes, provider: Provider, path: Asked, moment: Moment
+) -> RelayExchange:
+    """A request whose body is JSON, opened. Raises: as `RelayRequest.read` does."""
+    exchange = RelayExchange(endpoint, body, provider=provider, moment=moment, path=path)
+    exchange.read()
+    exchange.model = path.model if endpoint.model_in_path else exchange.stated or path.model
+    return exchange

@@ -17,6 +17,9 @@ __all__ = ["RelayRequest"]
 
 _OPENING_BRACKET = ord("[")
 _OBJECT = dict[str, msgspec.Raw]
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError)
+_text = msgspec.json.Decoder(str | None).decode
+_truth = msgspec.json.Decoder(bool | None).decode
 
 
 @quick_to_set
@@ -27,8 +30,8 @@ class RelayRequest(msgspec.Struct, eq=False, gc=False):
     body: bytes
     members: Members | None = None
     """None where the body is no JSON object (a form, audio, nothing)."""
-    model: str | None = None
-    """The model asked for; the path may name it where the body does not."""
+    stated: str | None = None
+    """The model that the body names; the path may name it where the body does not."""
     streaming: bool = False
     wants_usage: bool = False
     asked: int | None = None
@@ -36,28 +39,41 @@ class RelayRequest(msgspec.Struct, eq=False, gc=False):
 
     @classmethod
     def parse(cls, endpoint: Endpoint, body: bytes) -> RelayRequest:
-        """Open a JSON body and check what the gateway itself relies on.
+        """One that has been read. Raises: as `read` does."""
+        request = cls(endpoint, body)
+        request.read()
+        return request
+
+    def read(self) -> None:
+        """Open the JSON body and check what the gateway itself relies on.
 
         Raises:
             BadRequest: not JSON, not an object, a wrong type or a missing member (`param` names it).
         """
-        members = open_object(body)
-        model = member(members, "model", str, "a string")
-        request = cls(endpoint, body, members, model, endpoint.stream is True)
-        if "stream" in members and endpoint.stream is None:
-            request.streaming = bool(member(members, "stream", bool, "a boolean"))
+        endpoint = self.endpoint
+        members = self.members = open_object(self.body)
+        try:
+            if "model" in members:
+                self.stated = _text(members["model"])
+            if endpoint.stream is not None:
+                self.streaming = endpoint.stream
+            elif "stream" in members:
+                self.streaming = bool(_truth(members["stream"]))
+        except _BROKEN:
+            member(members, "model", str, "a string")
+            member(members, "stream", bool, "a boolean")
+            raise
         if endpoint.usage_option and "stream_options" in members:
             options = member(members, "stream_options", _OBJECT, "an object") or {}
-            request.wants_usage = bool(member(options, "include_usage", bool, "a boolean"))
+            self.wants_usage = bool(member(options, "include_usage", bool, "a boolean"))
         for name in endpoint.required:
             raw = members.get(name)
             if raw is None:
                 raise BadRequest(f"missing required parameter: '{name}'", param=name)
             if memoryview(raw)[0] != _OPENING_BRACKET:
                 raise BadRequest(f"'{name}' must be an array", param=name)
-        return request
 
-    def render(
+    def written(
         self,
         model: str | None,
         system_prompt: str = "",
@@ -75,7 +91,7 @@ class RelayRequest(msgspec.Struct, eq=False, gc=False):
         """
         if self.members is None:
             return Rendered(body=self.body)
-        endpoint, members, stated = self.endpoint, self.members, self.model
+        endpoint, members, stated = self.endpoint, self.members, self.stated
         path, query = None, ""
         edited: Members = {}
         if endpoint.model_in_path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from ai_gateway.core.answer import collect
@@ -28,13 +30,18 @@ from ai_gateway.providers import Provider
 __all__ = ["Moment", "Translation", "instructed", "spelled"]
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
+class Moment(Protocol):
     """What makes an answer's ids unique."""
 
-    id: str
-    """Hexadecimal."""
-    created_s: int
-    """Unix time."""
+    @property
+    def answer_id(self) -> str:
+        """Hexadecimal."""
+        ...
+
+    @property
+    def created_s(self) -> int:
+        """Unix time."""
+        ...
 
 
 class Translation:
@@ -147,7 +154,7 @@ class Translation:
         request = msgspec.structs.replace(self._asked, model=self._request.model)
         return AnswerContext(
             request=request,
-            id=self._moment.id,
+            id=self._moment.answer_id,
             created_s=self._moment.created_s,
             same_dialect=self._target.name is self._caller.name,
         )

@@ -11,7 +11,7 @@ from ai_gateway.errors import UpstreamError
 from ai_gateway.policy.targets import Target
 from ai_gateway.policy.upkeep import Upkeep
 
-__all__ = ["BUSY", "Attempts", "backoff_s", "begin"]
+__all__ = ["BUSY", "Attempts", "backoff_s"]
 
 BUSY = 429
 _SPENT = frozenset({402, BUSY})
@@ -32,22 +32,27 @@ def backoff_s(retry: int, jitter: float) -> float:
 
 @quick_to_set
 class Attempts(msgspec.Struct, eq=False, gc=False):
-    """The tries of one request, as `begin` begins them. Times are of a clock that never goes back.
+    """The tries of one request. Times are of a clock that never goes back.
 
-    `target` is where it goes now; `failed` moves on.
+    `target` is where it goes now: at first the first of all, and where anything has failed lately the one
+    that `choose` finds; `failed` moves on.
     """
 
     target: Target
     _targets: Sequence[Target]
+    """In the order of preference, at least one."""
     _upkeep: Upkeep
     _deadline_s: float
+    """Of all tries together, with the pauses between them, to the first content."""
     _max_retries: int
-    _safe: bool
+    _safe: bool = True
+    """A request that perhaps was carried out may be sent again."""
     _turn: int = 1
     """The place of the target whose turn is next."""
     _retries: int = 0
     _open: bool = True
-    _probe: bool = False
+    probe: bool = False
+    """The try tells whether an upstream works again: it must be heard of how that ends."""
     _passed: Target | None = None
 
     def choose(self, now_s: float) -> None:
@@ -61,7 +66,7 @@ class Attempts(msgspec.Struct, eq=False, gc=False):
             self._turn += 1
         if self.target is not targets[0]:
             self._passed = targets[0]
-        self._probe = self._upkeep.entered(self.target, now_s)
+        self.probe = self._upkeep.entered(self.target, now_s)
 
     def left_s(self, now_s: float) -> float:
         """What is left of the caller's patience, in seconds."""
@@ -70,14 +75,14 @@ class Attempts(msgspec.Struct, eq=False, gc=False):
 
     def succeeded(self, now_s: float) -> None:
         """Content has come: this is the answer."""
-        self._upkeep.succeeded(self.target, now_s, probe=self._probe)
-        self._probe = False
+        self._upkeep.succeeded(self.target, now_s, probe=self.probe)
+        self.probe = False
 
     def abandoned(self) -> None:
         """The caller hung up, or the failure tells nothing of the upstream."""
-        if self._probe:
+        if self.probe:
             self._upkeep.left(self.target, probe=True)
-            self._probe = False
+            self.probe = False
 
     def failed(self, error: UpstreamError, *, now_s: float, jitter: float) -> float | None:
         """Seconds to wait before `target`, which may be another one now, is asked; None: it is over."""
@@ -87,8 +92,8 @@ class Attempts(msgspec.Struct, eq=False, gc=False):
         if error.status == BUSY:
             self.abandoned()  # it is busy, not broken
         else:
-            self._upkeep.failed(self.target, now_s, probe=self._probe)
-            self._probe = False
+            self._upkeep.failed(self.target, now_s, probe=self.probe)
+            self.probe = False
         if not self._safe and not _never_arrived(error):
             return None
         return self._again(error, now_s, jitter) if self._may_retry(error, now_s) else self._next(now_s)
@@ -136,24 +141,7 @@ class Attempts(msgspec.Struct, eq=False, gc=False):
 
     def _enter(self, target: Target, now_s: float) -> None:
         self.target = target
-        self._probe = self._upkeep.entered(target, now_s)
-
-
-def begin(
-    targets: Sequence[Target],
-    upkeep: Upkeep,
-    now_s: float,
-    patience_s: float,
-    max_retries: int,
-    safe: bool = True,
-) -> Attempts:
-    """The first try. `targets` are in the order of preference, at least one. All tries together, with the
-    pauses between them, take no longer than `patience_s` to the first content. `safe`: a request that perhaps
-    was carried out may be sent again."""
-    attempts = Attempts(targets[0], targets, upkeep, now_s + patience_s, max_retries, safe)
-    if upkeep.failing:
-        attempts.choose(now_s)
-    return attempts
+        self.probe = self._upkeep.entered(target, now_s)
 
 
 def _never_arrived(error: UpstreamError) -> bool:

@@ -29,6 +29,8 @@ class Upkeep:
         self.failing: Mapping[CircuitKey, Circuit] = self._circuits
         """What has failed lately."""
         self._budgets: dict[str, float] = {}
+        self.retried: Mapping[str, float] = self._budgets
+        """What of them is left, where that is not all."""
 
     def admits(self, target: Target, now_s: float) -> bool:
         """Whether a request should go there rather than elsewhere."""

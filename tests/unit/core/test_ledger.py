@@ -59,9 +59,7 @@ class Fixed:
 
 def attempt(made: Entry, usage: Usage | None, usd: float | None, *, name: str = "m") -> None:
     """Ask a provider that reports `usage`, and charges `usd` for it."""
-    made.begin_attempt(
-        Attempt(provider="openai", model=name, started_ms=1.0), price=Fixed(usd), generating=None
-    )
+    made.begin_attempt("openai", name, Fixed(usd), None, 1.0)
     made.meter = Heard(usage, model=f"{name}-2030")
 
 
@@ -109,7 +107,7 @@ def test_a_model_that_did_not_answer_says_no_name() -> None:
     made, _ = entry(rows)
     attempt(made, SOME, 0.5, name="first")
     made.end_attempt(UpstreamError("broke"), 10.1)
-    made.begin_attempt(Attempt(provider="openai", model="second"), price=Fixed(0.0), generating=None)
+    made.begin_attempt("openai", "second", Fixed(0.0), None)
     made.fail(UpstreamError("refused"))
     made.settle(11.0)
     assert (rows[0].model_served, rows[0].model_reported) == ("second", None)
@@ -155,7 +153,7 @@ def test_a_cost_is_unknown_as_soon_as_that_of_used_tokens_is(
 def test_an_estimate_stands_in_and_says_so() -> None:
     rows: list[RequestRecord] = []
     made, till = entry(rows)
-    made.begin_attempt(Attempt(provider="openai", model="m"), price=Fixed(None), generating=Asked())
+    made.begin_attempt("openai", "m", Fixed(None), Asked())
     made.meter = Heard(None, output_bytes=40)
     made.settle(11.0)
     assert (rows[0].input_tokens, rows[0].output_tokens, rows[0].usage_estimated) == (7, 10, True)
@@ -183,7 +181,7 @@ def test_a_caller_hangs_up(asked: bool, calls: list[tuple[int, int, float] | Non
     rows: list[RequestRecord] = []
     made, till = entry(rows)
     if asked:
-        made.begin_attempt(Attempt(provider="openai", model="m"), price=Fixed(None), generating=Asked())
+        made.begin_attempt("openai", "m", Fixed(None), Asked())
     made.hang_up()
     made.settle(11.0)
     assert (rows[0].status, rows[0].error, rows[0].admitted) == (CLIENT_CLOSED, "client_closed", asked)

@@ -13,9 +13,9 @@ from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.interface import Asked
 from ai_gateway.dialects.openai_usage import MEDIA_TOKENS
 from ai_gateway.dialects.opening import open_exchange
-from ai_gateway.dialects.translation import Moment
 from ai_gateway.errors import ContextLengthExceeded
 from ai_gateway.providers import PROVIDERS
+from tests.harness.moments import Instant
 
 
 def opened(endpoint: Endpoint, body: object, provider: str) -> Exchange:
@@ -25,7 +25,7 @@ def opened(endpoint: Endpoint, body: object, provider: str) -> Exchange:
         Asked(model="m"),
         PROVIDERS[provider],
         content_type="application/json",
-        moment=Moment(id="0", created_s=0),
+        moment=Instant(answer_id="0", created_s=0),
         serves=lambda model: model,
     )
 

@@ -25,9 +25,9 @@ from ai_gateway.dialects.endpoints import (
 from ai_gateway.dialects.exchange import Exchange, Settings
 from ai_gateway.dialects.interface import Asked
 from ai_gateway.dialects.opening import open_exchange
-from ai_gateway.dialects.translation import Moment
 from ai_gateway.errors import BadRequest
 from ai_gateway.providers import PROVIDERS
+from tests.harness.moments import Instant
 
 Body = dict[str, object]
 MESSAGE = {"role": "user", "content": "hi"}
@@ -54,7 +54,7 @@ def opened(endpoint: Endpoint, backend: str, body: Body, *, model: str = "m") ->
         asked,
         PROVIDERS[backend],
         content_type="application/json",
-        moment=Moment(id="0", created_s=1),
+        moment=Instant(answer_id="0", created_s=1),
         serves=lambda model: model,
     )
 

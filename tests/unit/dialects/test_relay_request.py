@@ -17,18 +17,18 @@ PRETTY = (
 
 def render(endpoint: Endpoint, body: object, **settings: object) -> dict[str, object]:
     request = RelayRequest.parse(endpoint, json.dumps(body).encode())
-    settings = {"model": request.model, **settings}
-    result: dict[str, object] = json.loads(request.render(**settings).body)  # type: ignore[arg-type]
+    settings = {"model": request.stated, **settings}
+    result: dict[str, object] = json.loads(request.written(**settings).body)  # type: ignore[arg-type]
     return result
 
 
 def test_nothing_to_change_keeps_every_byte() -> None:
     request = RelayRequest.parse(CHAT, PRETTY)
-    assert request.render(model="m", max_output_tokens=100, ask_usage=True).body == PRETTY
+    assert request.written(model="m", max_output_tokens=100, ask_usage=True).body == PRETTY
 
 
 def test_an_edit_keeps_the_bytes_of_other_members() -> None:
-    body = RelayRequest.parse(CHAT, PRETTY).render(model="other").body
+    body = RelayRequest.parse(CHAT, PRETTY).written(model="other").body
     assert b'[{"role": "user", "content": "hi"}]' in body
     assert b'{"deep": [1.50, null]}' in body
     assert json.loads(body)["model"] == "other"
@@ -146,7 +146,7 @@ def test_edits(
 def test_what_is_dropped_is_named() -> None:
     body = {"model": "m", "messages": [], "stream_options": {"include_usage": True}}
     request = RelayRequest.parse(CHAT, json.dumps(body).encode())
-    rendered = request.render(model="m", rejected=frozenset({"stream_options"}))
+    rendered = request.written(model="m", rejected=frozenset({"stream_options"}))
     assert rendered.dropped == ("stream_options",)
 
 
@@ -155,7 +155,7 @@ def test_the_usage_chunk_is_ours_only_where_the_caller_did_not_ask() -> None:
     silent = {"model": "m", "messages": [], "stream": True}
     for body, ours in ((asked, False), (silent, True)):
         request = RelayRequest.parse(CHAT, json.dumps(body).encode())
-        assert request.render(model="m", ask_usage=True).usage_asked is ours
+        assert request.written(model="m", ask_usage=True).usage_asked is ours
 
 
 BAD: list[tuple[Endpoint, dict[str, object], str]] = [

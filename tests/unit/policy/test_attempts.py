@@ -16,7 +16,6 @@ from ai_gateway.errors import (
     UpstreamUnreachable,
 )
 from ai_gateway.policy.attempts import Attempts, backoff_s
-from ai_gateway.policy.attempts import begin as begin_tries
 from ai_gateway.policy.targets import Target, fallback_targets, target_of
 from ai_gateway.policy.upkeep import Upkeep
 from ai_gateway.providers import Upstream
@@ -31,14 +30,12 @@ def busy(retry_after_s: int | None = None) -> UpstreamRejected:
 
 
 def begin(*targets: Target, upkeep: Upkeep | None = None, **options: float | bool) -> Attempts:
-    return begin_tries(
-        targets or (A,),
-        upkeep or Upkeep(),
-        now_s=float(options.get("now_s", 0.0)),
-        patience_s=float(options.get("patience_s", 120.0)),
-        max_retries=int(options.get("max_retries", 2)),
-        safe=bool(options.get("safe", True)),
-    )
+    targets, upkeep = targets or (A,), upkeep or Upkeep()
+    now_s, patience_s = float(options.get("now_s", 0.0)), float(options.get("patience_s", 120.0))
+    retries, safe = int(options.get("max_retries", 2)), bool(options.get("safe", True))
+    attempts = Attempts(targets[0], targets, upkeep, now_s + patience_s, retries, safe)
+    attempts.choose(now_s)
+    return attempts
 
 
 def tries(attempts: Attempts, error: UpstreamError, now: float = 0.0) -> tuple[list[str], list[float]]:
