@@ -20,7 +20,6 @@ from ai_gateway.policy.interface import Accounts, ClientAccount, Reserved
 from ai_gateway.policy.limits import Limits, Want
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
-from ai_gateway.providers import Upstream
 
 __all__ = ["SYSTEM_CLOCK", "Admitter", "Clock", "PriceBook"]
 
@@ -55,11 +54,19 @@ class Rates(Protocol):
     def output_usd(self) -> float: ...
 
 
+class Listed(Protocol):
+    """What a model costs by its name."""
+
+    def at(self, at_s: float, /) -> Rates | None:
+        """At a time (Unix seconds); None where no price is known."""
+        ...
+
+
 class PriceBook(Protocol):
     """What providers charge."""
 
-    def find(self, upstream: Upstream, model: str, at_s: float) -> Rates | None:
-        """None where no price is known."""
+    def of(self, target: Target, /) -> Listed:
+        """What a target's model costs, unless the target knows it already."""
         ...
 
 
@@ -141,7 +148,10 @@ class Admitter:
                 targets = self._priced(targets, wall_s)
             size = len(exchange.body)
             input_tokens = size // BYTES_PER_TOKEN if size <= SMALL_BODY_BYTES else exchange.input_estimate()
-            want = self._want(limits, targets, input_tokens, output_tokens, wall_s)
+            if limits.has_budget:
+                want = self._want(limits, targets, input_tokens, output_tokens, wall_s)
+            else:
+                want = Want(input_tokens, output_tokens)
         try:
             reservation = account.admit(limits, want, now(), wall_s)
         except (LimitReached, ContextLengthExceeded) as error:
@@ -188,7 +198,7 @@ class Admitter:
             return Want(input_tokens, output_tokens)
         input_usd = output_usd = 0.0
         for target in targets:
-            rates = self._prices.find(target.upstream, target.model or "", wall_s)
+            rates = (target.tariff or self._prices.of(target)).at(wall_s)
             if rates is not None:
                 if (usd := rates.input_usd) > input_usd:
                     input_usd = usd
@@ -199,7 +209,7 @@ class Admitter:
     def _priced(self, targets: tuple[Target, ...], wall_s: float) -> tuple[Target, ...]:
         """Those whose price is known. Raises: Forbidden where the first has none."""
         found = tuple(
-            each for each in targets if self._prices.find(each.upstream, each.model or "", wall_s) is not None
+            each for each in targets if (each.tariff or self._prices.of(each)).at(wall_s) is not None
         )
         if not found or found[0] is not targets[0]:
             raise Forbidden(

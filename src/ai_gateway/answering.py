@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -47,7 +47,7 @@ MAX_HELD_BYTES = 64 * 1024
 """A stream that has said so much without any content goes on as it is."""
 
 
-class Opened(msgspec.Struct, kw_only=True, eq=False):
+class Opened(msgspec.Struct, eq=False):
     """An answer that has begun: its first content is there, or all of it. Nothing of it has reached the
     caller yet, so that until `deliver` another provider may still be asked instead."""
 
@@ -100,7 +100,7 @@ def open_arrived(
     except UpstreamError as error:
         blot(error, upstream.credential)
         raise
-    return Opened(response=response, headers=headers, body=answer, credential=upstream.credential)
+    return Opened(response, headers, answer, credential=upstream.credential)
 
 
 async def open_answer(
@@ -217,15 +217,15 @@ async def open_converted(
     return Opened(response=response, headers=headers, body=answer)
 
 
-async def deliver(call: Call, caller: Caller, entry: Entry, opened: Opened) -> UpstreamError | None:
-    """Pass an answer on to the caller: from here on nothing else can take its place.
+def deliver(call: Call, caller: Caller, entry: Entry, opened: Opened) -> Awaitable[UpstreamError | None]:
+    """Pass an answer on to the caller: from here on nothing else can take its place. To be awaited at once.
 
     Returns the upstream's failure in the middle of it, which the caller has been told in its dialect.
     """
     if opened.watcher is not None:
-        return await deliver_stream(call, caller, entry, opened, opened.watcher)
+        return deliver_stream(call, caller, entry, opened, opened.watcher)
     if opened.long:
-        return await deliver_long(call, caller, entry, opened)
+        return deliver_long(call, caller, entry, opened)
     if entry.bodies is not None:
         entry.keep(opened.body)
     entry.settle(time.perf_counter())
@@ -233,8 +233,7 @@ async def deliver(call: Call, caller: Caller, entry: Entry, opened: Opened) -> U
     cost_usd = entry.record.cost_usd
     if cost_usd is not None:
         lines += cost_line(cost_usd)
-    await caller.reply(opened.response.status, opened.headers, opened.body, lines)
-    return None
+    return caller.reply(opened.response.status, opened.headers, opened.body, lines)
 
 
 async def deliver_stream(

@@ -30,7 +30,7 @@ from ai_gateway.policy.interface import Reserved
 from ai_gateway.policy.snapshot import ClientPolicy
 from ai_gateway.policy.targets import Target
 from ai_gateway.policy.upkeep import Upkeep
-from ai_gateway.providers import Provider, Upstream
+from ai_gateway.providers import Provider
 from ai_gateway.upstream.headers import is_plain, traced, value_of
 from ai_gateway.upstream.media import MediaFetcher, inline_urls, is_text_alone
 from ai_gateway.upstream.pool import TransportPool
@@ -47,8 +47,8 @@ _CHAT, _EMBED = Job.CHAT, Job.EMBED
 class Costs(Protocol):
     """What providers charge."""
 
-    def tariff(self, upstream: Upstream, model: str) -> Price:
-        """What a model costs there."""
+    def of(self, target: Target, /) -> Price:
+        """What a target's model costs, unless the target knows it already."""
         ...
 
 
@@ -197,12 +197,12 @@ class Asker:
     ) -> tuple[Opened | None, UpstreamError | None]:
         """One call to a provider: what it says, and its failure."""
         target, exchange, rendered, outgoing = prepared
-        entry, call, upstream, model = order.entry, order.call, target.upstream, target.model
+        entry, call, upstream = order.entry, order.call, target.upstream
         job = call.endpoint.job
         entry.begin_attempt(
             upstream.provider_name,
-            model,
-            _FREE if job is _COUNT else self._costs.tariff(upstream, model or ""),
+            target.model,
+            _FREE if job is _COUNT else target.tariff or self._costs.of(target),
             exchange if job is _CHAT or job is _EMBED else None,
             ((time.perf_counter() - call.started_s) * 1e6 + WHOLE - WHOLE) / 1e3,
             target.backend,

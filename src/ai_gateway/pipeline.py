@@ -172,16 +172,17 @@ class Pipeline:
             exchange = read(call, body, provider, client.serves)
         else:
             exchange = reader(provider, client.serves)
-        entry.record.model_asked, entry.record.streaming = exchange.model, exchange.streaming
+        record, limit = entry.record, client.max_input_tokens
+        record.model_asked, record.streaming = exchange.model, exchange.streaming
         target = _main_target(call, client, exchange.model)
-        if client.max_input_tokens and len(body) > client.max_input_tokens * BYTES_PER_TOKEN:
-            check_input(exchange, client.max_input_tokens)
+        if limit and len(body) > limit * BYTES_PER_TOKEN:
+            check_input(exchange, limit)
         order = self._admitter.admit(call, entry, client, exchange, reader, target)
         found = await self._asker.ask(order)
         if found is None:
             await answer_locally(call, caller, entry, exchange)
             return
-        if isinstance(exchange, RoundExchange):
+        if client.runs_tools and isinstance(exchange, RoundExchange):
             await self._converser.converse(order, exchange, caller, found)
             return
         opened, target = found

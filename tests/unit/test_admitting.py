@@ -21,8 +21,7 @@ from ai_gateway.errors import Forbidden, LimitReached
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.limiter import Limiter
 from ai_gateway.policy.snapshot import ClientPolicy
-from ai_gateway.policy.targets import target_of
-from ai_gateway.providers import Upstream
+from ai_gateway.policy.targets import Target, target_of
 
 NOW = 1_760_000_400.0
 
@@ -32,13 +31,20 @@ class Rates(msgspec.Struct):
     output_usd: float
 
 
+class Listed(msgspec.Struct):
+    rates: Rates | None
+
+    def at(self, at_s: float) -> Rates | None:
+        return self.rates
+
+
 class Book:
     """Prices of three models."""
 
     known: ClassVar = {"cheap": Rates(1e-6, 2e-6), "dear": Rates(1e-5, 1e-4), "free": Rates(0.0, 0.0)}
 
-    def find(self, upstream: Upstream, model: str, at_s: float) -> Rates | None:
-        return self.known.get(model)
+    def of(self, target: Target) -> Listed:
+        return Listed(self.known.get(str(target.model)))
 
 
 def policy(**settings: Any) -> ClientPolicy:

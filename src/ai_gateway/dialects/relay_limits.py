@@ -24,8 +24,9 @@ _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _CONFIGS = ("generationConfig", "generation_config")
 _CAPS = ("maxOutputTokens", "max_output_tokens")
 _COUNTS = ("candidateCount", "candidate_count")
-_integer = msgspec.json.Decoder(int)
-_WORDLESS = (Job.COUNT, Job.EMBED)
+_integer = msgspec.json.Decoder(int).decode
+# Once: members of an enumeration are looked up slowly.
+_COUNT, _EMBED = Job.COUNT, Job.EMBED
 LEAST = {RESPONSES.path: 16}
 """Fewer tokens than this the endpoint refuses to be limited to."""
 
@@ -34,18 +35,20 @@ def output_asked(request: RelayRequest) -> int | None:
     """Output tokens that the caller limits all its answers to; None where it sets no readable limit. Where
     one member alone does, the request remembers it."""
     endpoint, members = request.endpoint, request.members
-    if endpoint.job in _WORDLESS:
+    job = endpoint.job
+    if job is _COUNT or job is _EMBED:
         return 0
-    if members is None:
-        return None
-    if endpoint.model_in_path:
+    if members is None or endpoint.model_in_path:
         return _config_asked(endpoint, members)
     most, told = -1, 0
     for name in endpoint.output_caps:
         if name in members:
             told += 1
-            figure = _figure(members, name)
-            if figure is not None and figure > most:
+            try:
+                figure = _integer(members[name])
+            except _BROKEN:  # the provider's to refuse
+                continue
+            if figure > most:
                 most = figure
     if most < 0:
         return None
@@ -56,7 +59,9 @@ def output_asked(request: RelayRequest) -> int | None:
     return most
 
 
-def _config_asked(endpoint: Endpoint, members: Members) -> int | None:
+def _config_asked(endpoint: Endpoint, members: Members | None) -> int | None:
+    if members is None:
+        return None
     found = [_figure(_object(members, outer), name) for outer in _CONFIGS for name in _CAPS]
     figures = [figure for figure in found if figure is not None and figure >= 0]
     return max(figures) * _choices(endpoint, members) if figures else None
@@ -167,7 +172,7 @@ def _prompts(members: Members) -> int:
 def _figure(members: Members, name: str) -> int | None:
     """None also where it is of another type: that is the provider's to refuse."""
     try:
-        return _integer.decode(members[name]) if name in members else None
+        return _integer(members[name]) if name in members else None
     except _BROKEN:
         return None
 

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+import msgspec
+
 from ai_gateway.core.usage import Usage
 from ai_gateway.policy.price_table import ModelPrices, price_table
 from ai_gateway.policy.rates import Price, Value, bands
+from ai_gateway.policy.targets import Target
 from ai_gateway.providers import Provider, Upstream
 
 if TYPE_CHECKING:
@@ -67,7 +70,10 @@ class Tariff:
         """What it says of the name that the provider called the model by the last time."""
 
     def at(self, at_s: float) -> Price | None:
-        """As `Prices.find`."""
+        """The price of the model by its name, at a time (Unix seconds); None where it is unknown.
+
+        For reservations: what a request really costs may depend on what its answer says (`cost`).
+        """
         price = self._prices.override(self._model, at_s) if self._prices.overrides else None
         if price is None and self.listed is not None:
             price = self.listed.at(at_s)
@@ -138,16 +144,11 @@ class Prices:
         found = self._tariffs.get(key)
         return _remember(self._tariffs, key, Tariff(self, place, model)) if found is None else found
 
-    def find(self, upstream: Upstream, model: str, at_s: float) -> Price | None:
-        """The price of a model by name, at a time (Unix seconds); None where it is unknown.
-
-        For reservations: what a request really costs may depend on what its answer says (`cost`).
-        """
-        try:
-            found = self._tariffs[upstream.provider_name, upstream.base, model]
-        except KeyError:
-            found = self.tariff(upstream, model)
-        return found.at(at_s)
+    def of(self, target: Target) -> Tariff:
+        """What the target's model costs. The target remembers it."""
+        tariff = self.tariff(target.upstream, target.model or "")
+        msgspec.structs.force_setattr(target, "tariff", tariff)
+        return tariff
 
     def cost(
         self, upstream: Upstream, model: str, at_s: float, usage: Usage, reported: str | None

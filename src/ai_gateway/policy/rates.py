@@ -77,21 +77,18 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     """Those of service tiers with prices of their own."""
     by_token: bool = True
     """False: only what is no token has a price, such as the length of sound."""
+    input_usd: float = 0.0
+    output_usd: float = 0.0
+    """For an input token and an output token: the plain rates, for reservations. They follow from `bands`."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "input_usd", self.bands[0].input)
+        msgspec.structs.force_setattr(self, "output_usd", self.bands[0].output)
 
     @property
     def by_length(self) -> bool:
         """Whether the length of sound has a price."""
         return self.bands[0].audio_second is not None
-
-    @property
-    def input_usd(self) -> float:
-        """USD for an input token: the plain rate, for reservations."""
-        return self.bands[0].input
-
-    @property
-    def output_usd(self) -> float:
-        """USD for an output token, likewise."""
-        return self.bands[0].output
 
     def cost(self, usage: Usage) -> float:
         """USD for what this model did, never negative."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ai_gateway.policy.circuit import CircuitKey
 from ai_gateway.providers import Upstream
+
+if TYPE_CHECKING:
+    from ai_gateway.policy.prices import Tariff
 
 __all__ = ["Target", "fallback_targets", "target_of"]
 
@@ -21,6 +25,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     backend: str = ""
     """The name of the extra backend; empty: the client's main one."""
     key: CircuitKey
+    tariff: Tariff | None = None
+    """What the model costs there, once that was asked (`Prices.of`)."""
 
 
 def target_of(upstream: Upstream, model: str | None, backend: str = "") -> Target:

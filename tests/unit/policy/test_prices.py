@@ -57,7 +57,7 @@ PRICED = [
 
 @pytest.mark.parametrize(("provider", "address", "model", "name"), PRICED)
 def test_a_model_is_priced_as(provider: str, address: str, model: str, name: str) -> None:
-    price = Prices().find(upstream(provider, address), model, NOW)
+    price = Prices().tariff(upstream(provider, address), model).at(NOW)
     assert price is not None
     assert price.name == name
     assert 0 < price.input_usd < price.output_usd
@@ -83,7 +83,7 @@ UNPRICED = [
 
 @pytest.mark.parametrize(("provider", "address", "model"), UNPRICED)
 def test_an_unknown_price_is_none(provider: str, address: str, model: str) -> None:
-    assert Prices().find(upstream(provider, address), model, NOW) is None
+    assert Prices().tariff(upstream(provider, address), model).at(NOW) is None
     assert Prices().cost(upstream(provider, address), model, NOW, USED, model) is None
 
 
@@ -127,7 +127,7 @@ def test_exact_names_come_before_patterns_and_longer_patterns_before_short_ones(
         for name in ("qwen3-coder", "qwen3-coder-30b", "qwen3", "llama", "Qwen3")
     }
     assert found == {"qwen3-coder": 4, "qwen3-coder-30b": 3, "qwen3": 2, "llama": 1, "Qwen3": 1}
-    price = prices.find(local, "qwen3-x", NOW)
+    price = prices.tariff(local, "qwen3-x").at(NOW)
     assert price is not None
     assert price.name == "qwen*"
 
@@ -200,10 +200,10 @@ def test_names_that_callers_make_up_do_not_fill_the_memory(monkeypatch: pytest.M
     monkeypatch.setattr(prices_module, "MAX_CACHED", 10)
     prices = overriding({"mine*": {"input": 1, "output": 1}})
     for number in range(35):
-        assert prices.find(OPENAI, f"zzz-{number}", NOW) is None
+        assert prices.tariff(OPENAI, f"zzz-{number}").at(NOW) is None
     assert len(prices._tariffs) <= 10
     assert len(prices._overridden) <= 10
-    assert prices.find(OPENAI, "gpt-4o", NOW) is not None
+    assert prices.tariff(OPENAI, "gpt-4o").at(NOW) is not None
 
 
 def used(counts: dict[str, int], tier: str = "") -> Usage:
@@ -245,7 +245,7 @@ models = st.sampled_from(
 def test_costs_are_never_negative_and_grow_with_the_tokens(
     model: tuple[str, str], usage: Usage, more: Usage
 ) -> None:
-    price = Prices().find(upstream(model[0]), model[1], NOW)
+    price = Prices().tariff(upstream(model[0]), model[1]).at(NOW)
     assert price is not None
     cost = price.cost(usage)
     assert cost >= 0
@@ -272,4 +272,4 @@ def test_a_damaged_usage_costs_nothing_rather_than_less() -> None:
 
 def test_the_types_of_the_settings_are_what_prices_take() -> None:
     overrides: PriceOverrides = {"m": [PriceOverride(input=1, output=1)]}
-    assert Prices(overrides).find(OPENAI, "m", NOW) is not None
+    assert Prices(overrides).tariff(OPENAI, "m").at(NOW) is not None
