@@ -79,11 +79,11 @@ def collect(events: Iterable[Event]) -> Answer:
     start, usage = Start(), None
     choices: dict[int, ChoiceBuilder] = {}
     for event in events:
-        if isinstance(event, Start):
+        if type(event) is Start:
             start = event
-        elif isinstance(event, UsageReport):
+        elif type(event) is UsageReport:
             usage = event.usage
-        elif isinstance(event, Failed):
+        elif type(event) is Failed:
             raise event.error
         else:
             builder = choices.get(event.choice)
@@ -128,6 +128,9 @@ class ChoiceBuilder:
         self._finish: Finish | None = None
 
     def take(self, event: ChoiceEvent) -> None:
+        if type(event) is Finish:  # the last of all alternatives, and told by every answer
+            self._finish = event
+            return
         match event:
             case TextDelta() | ThinkingDelta() | RefusalDelta():
                 self._add(_KINDS[type(event)], event.text)

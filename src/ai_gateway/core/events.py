@@ -4,11 +4,15 @@ The order of an answer: `Start`, then parts, then a `Finish` for each choice; `U
 provider has it. Parts of one choice come one after the other, except tool calls, whose deltas may interleave
 by `index`. Text, thoughts and refusals have no begin or end: a part is over when another kind follows, or
 `PartEnd` says so. `choice` is the index among the `n` answers asked for.
+
+Where each event is looked at, that is by `type(event) is`: of another class than its own, `isinstance` and
+`match` ask the class first whether it is one all the same, which takes ten times as long.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import final
 
 import msgspec
 
@@ -64,6 +68,7 @@ class FinishReason(StrEnum):
     OTHER = "other"
 
 
+@final
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """Comes first, once. None: the provider does not say."""
 
@@ -178,6 +183,7 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
     """Members of the provider's own dialect on the choice."""
 
 
+@final
 class UsageReport(msgspec.Struct, frozen=True):
     """Cumulative: a later one replaces an earlier one."""
 
@@ -194,6 +200,7 @@ class Extension(msgspec.Struct, frozen=True, kw_only=True):
     choice: int = 0
 
 
+@final
 class Failed(msgspec.Struct, frozen=True):
     """The provider reported a failure inside its stream: nothing follows."""
 

@@ -15,9 +15,11 @@ __all__ = ["anthropic_limit_lines", "duration", "limit_lines"]
 
 _ceil = math.ceil
 MAX_KEPT = 4096
+_REQUESTS: dict[int, str] = {}
+_TOKENS: dict[int, str] = {}
 _DURATIONS: dict[int, str] = {}
-"""Of whole seconds, as answers have told them: many tell the same. This is of no class of its own: the
-interpreter has a short cut into it."""
+"""What answers have told of limits, and of whole seconds: many tell the same. These are of no class of their
+own: the interpreter has a short cut into them."""
 
 
 def limit_lines(room: Room) -> str:
@@ -29,21 +31,28 @@ def limit_lines(room: Room) -> str:
     try:
         if limit:
             lines = (
-                f"x-ratelimit-limit-requests: {limit}\r\nx-ratelimit-remaining-requests: {left}\r\n"
-                "x-ratelimit-reset-requests: "
+                f"{_REQUESTS[limit]}{left}\r\nx-ratelimit-reset-requests: "
                 f"{_DURATIONS[_ceil(reset_s)] if reset_s > 0.999 else duration(reset_s)}\r\n"
             )
         if tokens:
             return (
-                f"{lines}x-ratelimit-limit-tokens: {tokens}\r\n"
-                f"x-ratelimit-remaining-tokens: {tokens_left}\r\nx-ratelimit-reset-tokens: "
+                f"{lines}{_TOKENS[tokens]}{tokens_left}\r\nx-ratelimit-reset-tokens: "
                 f"{_DURATIONS[_ceil(midnight_s)] if midnight_s > 0.999 else duration(midnight_s)}\r\n"
             )
     except KeyError:
-        duration(reset_s)
-        duration(midnight_s)
+        _spell(limit, reset_s, tokens, midnight_s)
         return limit_lines(room)
     return lines
+
+
+def _spell(limit: int, reset_s: float, tokens: int, midnight_s: float) -> None:
+    """Remember what is told of these."""
+    for kept, number, what in ((_REQUESTS, limit, "requests"), (_TOKENS, tokens, "tokens")):
+        if len(kept) >= MAX_KEPT:
+            kept.clear()
+        kept[number] = f"x-ratelimit-limit-{what}: {number}\r\nx-ratelimit-remaining-{what}: "
+    duration(reset_s)
+    duration(midnight_s)
 
 
 def anthropic_limit_lines(room: Room, wall_s: float) -> str:
@@ -65,10 +74,14 @@ def anthropic_limit_lines(room: Room, wall_s: float) -> str:
 
 
 def _triple(what: str, limit: int, left: int, reset: str) -> str:
-    return (
-        f"anthropic-ratelimit-{what}-limit: {limit}\r\nanthropic-ratelimit-{what}-remaining: {left}\r\n"
-        f"anthropic-ratelimit-{what}-reset: {reset}\r\n"
-    )
+    parts = _PARTS.get((what, limit))
+    if parts is None:
+        if len(_PARTS) >= MAX_KEPT:
+            _PARTS.clear()
+        name = f"anthropic-ratelimit-{what}"
+        parts = _PARTS[what, limit] = (f"{name}-limit: {limit}\r\n{name}-remaining: ", f"\r\n{name}-reset: ")
+    before, between = parts
+    return f"{before}{left}{between}{reset}\r\n"
 
 
 def duration(seconds: float) -> str:
@@ -104,3 +117,5 @@ class _Instants(dict[int, str]):
 
 
 _INSTANTS = _Instants()
+_PARTS: dict[tuple[str, int], tuple[str, str]] = {}
+"""Around what is left, and before when it is reset: by name and limit."""

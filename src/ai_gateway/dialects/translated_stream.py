@@ -55,16 +55,15 @@ class Meter:
         self.tools_used = False
 
     def see(self, event: Event) -> None:
-        # Not `match`: this is seen of each event, and mostly text.
-        if isinstance(event, (TextDelta, ThinkingDelta, RefusalDelta)):
+        if type(event) is TextDelta or type(event) is ThinkingDelta or type(event) is RefusalDelta:
             self._measure(event.text)
-        elif isinstance(event, ToolCallDelta):
+        elif type(event) is ToolCallDelta:
             self._measure(event.arguments)
-        elif isinstance(event, ToolCallStart):
+        elif type(event) is ToolCallStart:
             self.tools_used = True
-        elif isinstance(event, UsageReport):
+        elif type(event) is UsageReport:
             self.usage = event.usage
-        elif isinstance(event, Start):
+        elif type(event) is Start:
             self.model = event.model
 
     def _measure(self, text: str) -> None:
@@ -92,15 +91,12 @@ class _Open:
 
     def see(self, event: ChoiceEvent) -> None:
         self.choices.setdefault(event.choice, True)
-        match event:
-            case ToolCallStart(index=index, choice=choice):
-                self.calls[choice, index] = None
-            case ToolCallEnd(index, choice):
-                self.calls.pop((choice, index), None)
-            case Finish(choice=choice):
-                self.choices[choice] = False
-            case _:
-                pass
+        if type(event) is ToolCallStart:
+            self.calls[event.choice, event.index] = None
+        elif type(event) is ToolCallEnd:
+            self.calls.pop((event.choice, event.index), None)
+        elif type(event) is Finish:
+            self.choices[event.choice] = False
 
     def ends(self) -> list[Event]:
         """What ends all of it, for want of tokens."""
@@ -189,7 +185,7 @@ class TranslatedStream(Meter):
     def _encoded(self, events: Iterable[Event]) -> bytes:
         out = []
         for event in events:
-            if isinstance(event, Failed):
+            if type(event) is Failed:
                 self.failure = self.fault = event.error
                 break
             if self._bound is not None and not self._fits(event, self._bound):
@@ -203,9 +199,15 @@ class TranslatedStream(Meter):
     def _take(self, event: Event) -> bytes:
         if not self.content:
             self.content = is_answer(event)
-        if not (self._several or isinstance(event, Start | UsageReport | Failed)) and event.choice:
+        if (
+            not self._several
+            and type(event) is not Start
+            and type(event) is not UsageReport
+            and type(event) is not Failed
+            and event.choice
+        ):
             return b""
-        if self._names and isinstance(event, ToolCallStart):
+        if self._names and type(event) is ToolCallStart:
             event = msgspec.structs.replace(event, name=self._names.get(event.name, event.name))
         return self._encoder.feed(event)
 
@@ -216,7 +218,7 @@ class TranslatedStream(Meter):
         fits = bound.admits(self.output_bytes)
         if not fits:
             self.output_bytes = before
-        if not isinstance(event, Start | UsageReport | Failed):
+        if type(event) is not Start and type(event) is not UsageReport and type(event) is not Failed:
             self._open.see(event)
         return fits
 
