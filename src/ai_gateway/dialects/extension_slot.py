@@ -12,6 +12,7 @@ from ai_gateway.core.events import Extension
 __all__ = ["extension_slot"]
 
 _MEDIA = "media"
+_MEDIA_PARTS = frozenset({Image, Audio, Video, Document})
 
 
 def extension_slot(
@@ -28,9 +29,9 @@ def extension_slot(
             found.setdefault(extension.dialect.value, {})[extension.name] = extension.raw
     lists: dict[tuple[str, str], list[msgspec.Raw]] = {}
     for part in parts:
-        if isinstance(part, Opaque) and part.dialect is not own:
+        if type(part) is Opaque and part.dialect is not own:
             lists.setdefault((part.dialect.value, part.kind), []).append(part.raw)
-        elif isinstance(part, Image | Audio | Video | Document):
+        elif type(part) in _MEDIA_PARTS:
             raw = msgspec.Raw(msgspec.json.encode(part))
             lists.setdefault((_MEDIA, type(part).__name__.lower()), []).append(raw)
     for (origin, kind), rows in lists.items():

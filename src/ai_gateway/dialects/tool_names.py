@@ -59,7 +59,7 @@ def _names(request: ChatRequest) -> Iterable[str]:
             yield tool.name
     for message in request.messages:
         for part in message.parts:
-            if isinstance(part, ToolCall):
+            if type(part) is ToolCall:
                 yield part.name
 
 

@@ -89,11 +89,15 @@ class Translation:
 
     def render(self, settings: Settings, provider: Provider) -> Rendered | None:
         request = self.canonical or self._request
-        self._request = msgspec.structs.replace(request, model=settings.model or request.model)
+        if settings.model and settings.model != request.model:
+            request = msgspec.structs.replace(request, model=settings.model)
+        self._request = request
         wanted, self._names = fit_tool_names(self._instructed(settings), self._target.name)
         target = Target(provider=provider, default_max_tokens=settings.max_output_tokens)
         rendered = self._target.render_request(wanted, target)
         dropped = rendered.dropped
+        if not dropped and not rendered.usage_asked:
+            return rendered
         if self._asked.max_output_tokens is None:  # the gateway's own limit is nobody's loss
             dropped = tuple(name for name in dropped if name != "max_output_tokens")
         return msgspec.structs.replace(
@@ -151,7 +155,9 @@ class Translation:
         return ArrayEncoder(encoder) if self._array else encoder
 
     def _context(self) -> AnswerContext:
-        request = msgspec.structs.replace(self._asked, model=self._request.model)
+        request, model = self._asked, self._request.model
+        if model != request.model:
+            request = msgspec.structs.replace(request, model=model)
         return AnswerContext(
             request=request,
             id=self._moment.answer_id,
@@ -172,6 +178,8 @@ def instructed(request: ChatRequest, settings: Settings) -> ChatRequest:
         own = min(own or limit, limit)
     if cap and own is not None:
         own = min(own, cap)
+    if own == request.max_output_tokens:
+        return request
     return msgspec.structs.replace(request, max_output_tokens=own)
 
 

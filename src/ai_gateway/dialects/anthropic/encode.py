@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from ai_gateway.core.answer import Answer, Choice
-from ai_gateway.core.chat import DialectName, Refusal
+from ai_gateway.core.chat import DialectName, Refusal, ToolCall
 from ai_gateway.core.events import Finish
 from ai_gateway.dialects.anthropic.blocks import Json, blocks_of, reason_of
 from ai_gateway.dialects.anthropic.usage import encode_usage
@@ -29,17 +29,14 @@ def encode_response(answer: Answer, context: AnswerContext) -> bytes:
     start = answer.start
     finish: Finish | None = choice.finish
     content = [block for part in choice.parts for block in blocks_of(part)]
+    kinds = set(map(type, choice.parts))
     message: Json = {
         "id": message_id(start.id, context),
         "type": "message",
         "role": "assistant",
         "model": start.model or context.request.model,
         "content": content,
-        **reason_of(
-            finish,
-            called=bool(choice.tool_calls),
-            refused=any(isinstance(part, Refusal) for part in choice.parts),
-        ),
+        **reason_of(finish, called=ToolCall in kinds, refused=Refusal in kinds),
         "usage": encode_usage(answer.usage),
     }
     message |= extension_slot(DialectName.ANTHROPIC, choice.extensions, choice.parts)

@@ -49,7 +49,15 @@ _EXTENSIONS = (
 )
 _extensions = attrgetter(*_EXTENSIONS)
 _NO_EXTENSIONS = (EMPTY,) * len(_EXTENSIONS)
-_KNOWN = frozenset(Chunk.__struct_fields__) | {"object"}
+
+
+class _Plain(Chunk, forbid_unknown_fields=True):
+    """A whole answer with no member that is not known."""
+
+    object: msgspec.Raw = EMPTY
+
+
+_KNOWN = frozenset(_Plain.__struct_fields__)
 
 
 class _Groq(msgspec.Struct):
@@ -67,6 +75,7 @@ class _Flat(msgspec.Struct):
 
 _flat = msgspec.json.Decoder(_Flat)
 _chunk = msgspec.json.Decoder(Chunk)
+_plain = msgspec.json.Decoder(_Plain)
 _groq = msgspec.json.Decoder(_Groq)
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -79,16 +88,19 @@ def decode_response(body: bytes) -> list[Event]:
         UpstreamProtocolError: it is no chat completion.
         UpstreamError: the failure that it reports (UpstreamRejected where the provider says so).
     """
-    answer = _decoded(body)
+    try:
+        answer: Chunk = _plain.decode(body)
+        plain = True
+    except _BROKEN:
+        answer, plain = _decoded(body), False
     reader = _Reader(whole=True)
     out: list[Event] = []
     _take(reader, answer, out)
     if answer.choices is msgspec.UNSET:
         raise _unlike(body)
     reader.fail_if_ended_so()
-    members = read_as(_members, msgspec.Raw(body)) or {}
-    if not members.keys() <= _KNOWN:
-        for name, raw in members.items():
+    if not plain:
+        for name, raw in (read_as(_members, msgspec.Raw(body)) or {}).items():
             if name not in _KNOWN and not absent(raw):
                 out.append(Extension(dialect=_CHAT, name=name, raw=msgspec.Raw(bytes(raw))))
     reader.close(out)

@@ -105,7 +105,7 @@ class MessageWriter:
         after: list[Json] = []
         for index, part in enumerate(message.parts):
             at = f"{where}.content[{index}]"
-            if isinstance(part, ToolResult):
+            if type(part) is ToolResult:
                 rows.append(self._with_own(self._result(part, after, at), message))
             else:
                 content += self._part(part, at)
@@ -358,8 +358,10 @@ def _bare(source: Url | Data) -> str:
 
 def _compact(content: list[Json]) -> str | list[Json]:
     """One plain text is a string: every server takes that."""
-    if len(content) == 1 and content[0].keys() == {"type", "text"}:
-        return str(content[0]["text"])
+    if len(content) == 1:
+        only = content[0]
+        if len(only) == 2 and "text" in only and "type" in only:
+            return str(only["text"])
     return content or ""
 
 
