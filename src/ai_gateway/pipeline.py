@@ -135,7 +135,11 @@ class Pipeline:
 
         Raises: Unauthenticated, Forbidden, Overloaded.
         """
-        grant, standing = self._granted(call)
+        said = call.said
+        if said is None or said.granted is None or said.granted[0] is not self.snapshot.moment:
+            grant, standing = self._granted(call)
+        else:  # the one before with the same head was in this snapshot, too
+            _, grant, standing = said.granted
         client = grant.client
         record = entry.record
         record.client_id, record.client_name, record.key_tail = client.id, client.name, grant.tail
@@ -149,13 +153,11 @@ class Pipeline:
         return client
 
     def _granted(self, call: Call) -> tuple[KeyGrant, Standing | None]:
-        """What the call's key opens, and how its client is told of its limits: known already where the one
-        before with the same head was in this snapshot, too. Raises: Unauthenticated."""
+        """What the call's key opens, and how its client is told of its limits; its head remembers it.
+
+        Raises: Unauthenticated.
+        """
         said, snapshot = call.said, self.snapshot
-        if said is not None and said.granted is not None:
-            moment, grant, standing = said.granted
-            if moment is snapshot.moment:
-                return grant, standing
         grant = call.grant or authenticate(snapshot, call.key)
         standing = self._admitter.standing(grant.client, call.endpoint.family)
         if said is not None:

@@ -9,7 +9,7 @@ import msgspec
 
 from ai_gateway.errors import BadRequest
 
-__all__ = ["Members", "as_json", "is_plain_object", "member", "open_object", "write_object"]
+__all__ = ["Members", "as_json", "is_plain_object", "member", "open_object", "read_object", "write_object"]
 
 Members = dict[str, msgspec.Raw]
 T = TypeVar("T")
@@ -17,6 +17,10 @@ T = TypeVar("T")
 _decoder = msgspec.json.Decoder(Members)
 _encoder = msgspec.json.Encoder()
 _SPACE = frozenset((b" ", b"\n", b"\r", b"\t"))
+read_object = _decoder.decode
+"""As `open_object`, of ASCII alone; raises what msgspec does."""
+write_object = _encoder.encode
+"""The bytes of an object, members in their order."""
 
 
 def open_object(body: bytes) -> Members:
@@ -61,11 +65,6 @@ def _optional(kind: type[T]) -> msgspec.json.Decoder[T | None]:
 def as_json(value: object) -> msgspec.Raw:
     """A value as a member's bytes."""
     return msgspec.Raw(_encoder.encode(value))
-
-
-def write_object(members: Members) -> bytes:
-    """The object's bytes, members in their order."""
-    return _encoder.encode(members)
 
 
 def is_plain_object(body: bytes, members: Members) -> bool:

@@ -51,33 +51,8 @@ def open_exchange(
         BadRequest: the body is not what the endpoint takes (`param` names the field).
         NotFound: this provider has no such endpoint, and none that could stand in for it.
     """
-    if endpoint.job is _CHAT:
-        return _open_chat(endpoint, body, asked, provider, moment, serves)
-    family = endpoint.family in families(provider.dialects)
-    match endpoint.job:
-        case Job.COUNT:
-            if family and endpoint.family is Family.ANTHROPIC:
-                return relay_exchange(endpoint, body, provider, asked, moment)
-            return CountExchange(endpoint, body, asked, provider)
-        case Job.EMBED if family:
-            return relay_exchange(endpoint, body, provider, asked, moment)
-        case Job.EMBED:
-            return EmbedExchange(endpoint, body, asked, provider)
-        case _:
-            pass
-    if not family:
-        raise NotFound(f"this client's provider ({provider.title}) has no such endpoint", code="unknown_path")
-    return _relay_any(endpoint, body, asked, provider, content_type, moment)
-
-
-def _open_chat(
-    endpoint: Endpoint,
-    body: bytes,
-    asked: Asked,
-    provider: Provider,
-    moment: Moment,
-    serves: Callable[[str | None], str | None],
-) -> Exchange:
+    if endpoint.job is not _CHAT:
+        return _open_other(endpoint, body, asked, provider, content_type, moment)
     if endpoint.dialect in provider.dialects and (endpoint is not COMPLETIONS or provider.completions):
         exchange = relay_exchange(endpoint, body, provider, asked, moment)
         if (
@@ -98,6 +73,32 @@ def _open_chat(
         moment=moment,
         array=asked.array,
     )
+
+
+def _open_other(
+    endpoint: Endpoint,
+    body: bytes,
+    asked: Asked,
+    provider: Provider,
+    content_type: str | None,
+    moment: Moment,
+) -> Exchange:
+    """What is no conversation."""
+    family = endpoint.family in families(provider.dialects)
+    match endpoint.job:
+        case Job.COUNT:
+            if family and endpoint.family is Family.ANTHROPIC:
+                return relay_exchange(endpoint, body, provider, asked, moment)
+            return CountExchange(endpoint, body, asked, provider)
+        case Job.EMBED if family:
+            return relay_exchange(endpoint, body, provider, asked, moment)
+        case Job.EMBED:
+            return EmbedExchange(endpoint, body, asked, provider)
+        case _:
+            pass
+    if not family:
+        raise NotFound(f"this client's provider ({provider.title}) has no such endpoint", code="unknown_path")
+    return _relay_any(endpoint, body, asked, provider, content_type, moment)
 
 
 def _caller(endpoint: Endpoint) -> Dialect:

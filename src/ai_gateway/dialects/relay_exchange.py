@@ -13,6 +13,7 @@ from ai_gateway.dialects.interface import Asked, Rendered
 from ai_gateway.dialects.openai_errors import parse_error
 from ai_gateway.dialects.registry import DIALECTS
 from ai_gateway.dialects.relay_answer import read_reply, stream_relay
+from ai_gateway.dialects.relay_openai import read_reply as read_openai_reply
 from ai_gateway.dialects.relay_request import RelayRequest
 from ai_gateway.dialects.relay_stream import Reply, StreamRelay
 from ai_gateway.dialects.translation import Moment, Translation
@@ -21,6 +22,7 @@ from ai_gateway.providers import Provider
 
 __all__ = ["RelayExchange", "relay_exchange"]
 
+_OPENAI = Family.OPENAI
 _FAMILY_DIALECTS = {Family.ANTHROPIC: "anthropic", Family.GEMINI: "gemini"}
 
 
@@ -82,8 +84,11 @@ class RelayExchange(RelayRequest, kw_only=True, eq=False, gc=False):
         )
 
     def whole(self, body: bytes) -> tuple[bytes, Reply]:
+        endpoint = self.endpoint
         try:
-            return body, read_reply(self.endpoint, body)
+            if endpoint.family is _OPENAI:
+                return body, read_openai_reply(body, endpoint.known)
+            return body, read_reply(endpoint, body)
         except UpstreamProtocolError:
             if not self.endpoint.known:
                 return body, Reply()  # only an endpoint that we know owes us JSON

@@ -15,6 +15,7 @@ from ai_gateway.dialects.faults import check_reported
 from ai_gateway.dialects.first_content import chat_answers, event_answers
 from ai_gateway.dialects.openai_errors import render_error_event
 from ai_gateway.dialects.openai_usage import read_usage
+from ai_gateway.dialects.plain_usage import read_plain_usage
 from ai_gateway.dialects.relay_stream import EMPTY, NOTHING, Relay, Reply, text_size
 from ai_gateway.errors import GatewayError, UpstreamProtocolError
 
@@ -129,7 +130,9 @@ def read_reply(body: bytes, known: bool = True) -> Reply:
         raise UpstreamProtocolError(f"the upstream's answer is not valid JSON: {error}") from error
     if found.error is not EMPTY and known:
         check_reported(body)
-    usage = read_usage(found.usage, found.service_tier)
+    raw, tier = found.usage, found.service_tier
+    plain = read_plain_usage(bytes(raw)) if tier is EMPTY and raw is not EMPTY else None
+    usage = plain or read_usage(raw, tier)
     tools = False
     if found.choices is not None:
         for choice in found.choices:

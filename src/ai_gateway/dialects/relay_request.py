@@ -6,7 +6,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from ai_gateway.core.members import Members, as_json, is_plain_object, member, open_object, write_object
+from ai_gateway.core.members import (
+    Members,
+    as_json,
+    is_plain_object,
+    member,
+    open_object,
+    read_object,
+    write_object,
+)
 from ai_gateway.core.structs import quick_to_set
 from ai_gateway.dialects.endpoints import Endpoint
 from ai_gateway.dialects.interface import Rendered
@@ -17,7 +25,7 @@ __all__ = ["RelayRequest"]
 
 _OPENING_BRACKET = ord("[")
 _OBJECT = dict[str, msgspec.Raw]
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError)
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _text = msgspec.json.Decoder(str | None).decode
 _truth = msgspec.json.Decoder(bool | None).decode
 
@@ -50,16 +58,17 @@ class RelayRequest(msgspec.Struct, eq=False, gc=False):
         Raises:
             BadRequest: not JSON, not an object, a wrong type or a missing member (`param` names it).
         """
-        endpoint = self.endpoint
-        members = self.members = open_object(self.body)
+        endpoint, body = self.endpoint, self.body
         try:
+            members = self.members = read_object(body) if body.isascii() else open_object(body)
             if "model" in members:
                 self.stated = _text(members["model"])
             if endpoint.stream is not None:
                 self.streaming = endpoint.stream
             elif "stream" in members:
                 self.streaming = bool(_truth(members["stream"]))
-        except _BROKEN:
+        except _BROKEN:  # what of it, is found by those who can tell
+            members = open_object(body)
             member(members, "model", str, "a string")
             member(members, "stream", bool, "a boolean")
             raise
