@@ -110,23 +110,20 @@ class Asker:
         Raises: UpstreamError, BadRequest, NotFound.
         """
         first, exchange, upkeep = order.targets[0], order.exchange, self._upkeep
-        patience_s, now_s = order.client.timeout_s, time.monotonic()
-        attempts = Attempts(
-            first, order.targets, upkeep, now_s + patience_s, self._max_retries, order.repeatable
-        )
-        if upkeep.failing:
-            attempts.choose(now_s)
+        patience_s = order.client.timeout_s
+        deadline_s = time.monotonic() + patience_s
         prepared = opened = error = None
+        if not upkeep.failing and (exchange.canonical is None or is_text_alone(exchange.canonical)):
+            prepared = _prepare(order, first, exchange)
+            if prepared is None:
+                return None
+            opened, error = await self._try(order, prepared, patience_s)
+            if opened is not None and error is None:
+                if upkeep.failing or upkeep.retried:
+                    upkeep.succeeded(first, time.monotonic(), probe=False)
+                return opened, first
+        attempts = Attempts(first, order.targets, upkeep, deadline_s, self._max_retries, order.repeatable)
         try:
-            if attempts.target is first and (exchange.canonical is None or is_text_alone(exchange.canonical)):
-                prepared = _prepare(order, first, exchange)
-                if prepared is None:
-                    return None
-                opened, error = await self._try(order, prepared, patience_s)
-                if opened is not None and error is None:
-                    if upkeep.failing or upkeep.retried:
-                        attempts.succeeded(time.monotonic())
-                    return opened, first
             return await self._ask_on(order, attempts, prepared, opened, error)
         finally:
             if attempts.probe:
@@ -141,6 +138,8 @@ class Asker:
         error: UpstreamError | None,
     ) -> tuple[Opened, Target] | None:
         """As `ask`, after a try that has brought this, or before any."""
+        if prepared is None and self._upkeep.failing:
+            attempts.choose(time.monotonic())
         while True:
             if error is not None:
                 pause_s = attempts.failed(error, now_s=time.monotonic(), jitter=random.random())  # noqa: S311 - to spread, not to hide
