@@ -87,6 +87,7 @@ def test_several_attempts_are_summed_and_listed() -> None:
     rows: list[RequestRecord] = []
     made, till = entry(rows)
     attempt(made, SOME, 0.5, name="first")
+    made.attempt_status = 200
     made.end_attempt(UpstreamTimeout("slow"), 10.1)
     attempt(made, SOME, 0.25, name="second")
     made.settle(11.0)
@@ -98,7 +99,12 @@ def test_several_attempts_are_summed_and_listed() -> None:
         ("first", "upstream_timeout", 0.5),
         ("second", None, 0.25),
     ]
+    assert [(each.provider, each.status, each.started_ms, each.latency_ms) for each in log] == [
+        ("openai", 200, 1.0, 99.0),
+        ("openai", None, 1.0, 999.0),
+    ]
     assert [each.input_tokens for each in log] == [17, 17]
+    assert row.overhead_ms == 1.0
     assert till.calls == [(34, 14, 0.75)]
 
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ai_gateway.dialects.endpoints import CHAT, COMPLETIONS, PLAIN, RESPONSES, Endpoint
+from ai_gateway.dialects.exchange import Settings
+from ai_gateway.dialects.interface import Asked
+from ai_gateway.dialects.relay_exchange import relay_exchange
 from ai_gateway.dialects.relay_request import RelayRequest
 from ai_gateway.errors import BadRequest
+from ai_gateway.providers import PROVIDERS, Provider
+from tests.harness.moments import Instant
 
 PRETTY = (
     b'{"model": "m",  "messages": [{"role": "user", "content": "hi"}], "x-unknown": {"deep": [1.50, null]}}'
@@ -193,3 +200,51 @@ def test_what_cannot_be_edited_is_refused(
     with pytest.raises(BadRequest) as caught:
         render(endpoint, body, **settings)
     assert caught.value.param == param
+
+
+@given(
+    members=st.fixed_dictionaries(
+        {"messages": st.just([])},
+        optional={
+            "model": st.sampled_from(["m", "other", None]),
+            "max_tokens": st.sampled_from([0, 5, 500, None, "x"]),
+            "stream": st.booleans(),
+            "seed": st.integers(),
+        },
+    ),
+    spaced=st.booleans(),
+    twice=st.booleans(),
+    settings=st.builds(
+        Settings,
+        st.sampled_from(["m", "other", None]),
+        st.sampled_from(["", "Be kind."]),
+        st.sampled_from([0, 100]),
+        st.sampled_from([None, 3]),
+    ),
+    provider=st.sampled_from([PROVIDERS["openai"], PROVIDERS["mistral"]]),
+)
+def test_what_needs_no_change_is_seen_as_it_is_by_who_looks_closer(
+    members: dict[str, object], spaced: bool, twice: bool, settings: Settings, provider: Provider
+) -> None:
+    body = json.dumps(members, separators=(", ", ": ") if spaced else (",", ":")).encode()
+    if twice:
+        body = b'{"messages":[],' + body[1:]
+    exchange = relay_exchange(CHAT, body, provider, Asked(), Instant("0", 0))
+    try:
+        exchange.output_asked()
+        closer = RelayRequest.parse(CHAT, body)
+        closer.asked = exchange.asked
+        wanted = closer.written(
+            settings.model,
+            settings.system_prompt,
+            settings.max_output_tokens,
+            settings.output_limit,
+            provider.output_cap,
+            exchange.streaming and provider.asks_for_usage,
+            provider.rejects,
+        )
+    except BadRequest:
+        with pytest.raises(BadRequest):
+            exchange.render(settings, provider)
+    else:
+        assert exchange.render(settings, provider) == wanted

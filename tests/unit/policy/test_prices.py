@@ -14,6 +14,7 @@ from ai_gateway.core.usage import Usage
 from ai_gateway.policy import prices as prices_module
 from ai_gateway.policy.prices import Prices
 from ai_gateway.policy.rates import Price, bands
+from ai_gateway.policy.targets import target_of
 from ai_gateway.providers import PROVIDERS, Upstream
 
 NOW = datetime.fromisoformat("2026-11-01T12:00:00Z").timestamp()
@@ -194,6 +195,12 @@ def test_what_was_reported_before_changes_nothing(names: list[str | None]) -> No
     for asked in ("gpt-4o", "unheard-of"):
         kept = [prices.cost(OPENAI, asked, NOW, usage, name) for name in names]
         assert kept == [Prices().cost(OPENAI, asked, NOW, usage, name) for name in names]
+
+
+def test_a_target_remembers_what_its_model_costs() -> None:
+    prices, target = Prices(), target_of(OPENAI, "gpt-4o")
+    assert target.tariff is None
+    assert prices.of(target) is target.tariff is prices.tariff(OPENAI, "gpt-4o")
 
 
 def test_names_that_callers_make_up_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
