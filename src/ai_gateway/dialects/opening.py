@@ -123,13 +123,13 @@ def dialect_for(endpoint: Endpoint, provider: Provider, request: ChatRequest, mo
 def _target(provider: Provider, request: ChatRequest, model: str) -> DialectName:
     """The dialect to ask a provider in that does not speak the caller's."""
     if _responses_only(provider, model) or (
-        DialectName.OPENAI_RESPONSES in provider.dialects
-        and request.tools
+        request.tools
+        and _OPENAI_RESPONSES in provider.dialects
         and not request.stop
         and not any(isinstance(tool, HostedTool) for tool in request.tools)
         and _TOOLS_NEED_RESPONSES.match(model)
     ):
-        return DialectName.OPENAI_RESPONSES
+        return _OPENAI_RESPONSES
     return provider.dialects[0]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 
 import msgspec
 
@@ -33,7 +32,8 @@ def fit_tool_names(request: ChatRequest, target: DialectName) -> tuple[ChatReque
     """The request with names that `target` takes, and the way back. A name that fits is left alone; the
     others are shortened and marked by a digest, the same at every turn of a conversation."""
     pattern, limit = _RULES[target]
-    misfits = {name for name in _names(request) if not pattern.fullmatch(name)}
+    names = _names(request)
+    misfits = {name for name in names if not pattern.fullmatch(name)} if names else names
     if not misfits:
         return request, {}
     wire = {name: _fitted(name, limit) for name in misfits}
@@ -53,14 +53,13 @@ def fit_tool_names(request: ChatRequest, target: DialectName) -> tuple[ChatReque
     return fitted, {short: name for name, short in wire.items()}
 
 
-def _names(request: ChatRequest) -> Iterable[str]:
-    for tool in request.tools:
-        if isinstance(tool, Tool):
-            yield tool.name
+def _names(request: ChatRequest) -> set[str]:
+    names = {tool.name for tool in request.tools if isinstance(tool, Tool)} if request.tools else set()
     for message in request.messages:
         for part in message.parts:
             if type(part) is ToolCall:
-                yield part.name
+                names.add(part.name)
+    return names
 
 
 def _renamed(message: Message, wire: ToolNames) -> Message:

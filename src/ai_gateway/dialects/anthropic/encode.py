@@ -17,6 +17,8 @@ from ai_gateway.dialects.interface import AnswerContext
 
 __all__ = ["encode_response", "message_id"]
 
+_ME = DialectName.ANTHROPIC
+
 
 def message_id(own: str | None, context: AnswerContext) -> str:
     """The provider's id where it is one of a message, else one of ours."""
@@ -39,5 +41,5 @@ def encode_response(answer: Answer, context: AnswerContext) -> bytes:
         **reason_of(finish, called=ToolCall in kinds, refused=Refusal in kinds),
         "usage": encode_usage(answer.usage),
     }
-    message |= extension_slot(DialectName.ANTHROPIC, choice.extensions, choice.parts)
+    message |= extension_slot(_ME, choice.extensions, choice.parts)
     return msgspec.json.encode(message)

@@ -36,6 +36,7 @@ from ai_gateway.errors import BadRequest
 __all__ = ["parse_request"]
 
 _ME = DialectName.ANTHROPIC
+_SYSTEM = Role.SYSTEM
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
 _KNOWN = frozenset(
     {
@@ -115,7 +116,7 @@ def parse_request(body: bytes, asked: Asked) -> ChatRequest:
 
 def _system(node: Node) -> tuple[Message, ...]:
     parts = parse_system(node)
-    return (Message(role=Role.SYSTEM, parts=parts),) if parts else ()
+    return (Message(role=_SYSTEM, parts=parts),) if parts else ()
 
 
 def _messages(node: Node) -> list[Message]:
@@ -133,7 +134,8 @@ def _message(node: Node) -> Message:
         raise node.wrong("role", "'user', 'assistant' or 'system'")
     if node.raw_of("content") is None:
         raise node.missing("content")
-    return Message(role=role, parts=parse_parts(node, role), extra=node.rest(("role", "content")))
+    extra = node.rest(("role", "content")) if len(node.members) > 2 else None
+    return Message(role=role, parts=parse_parts(node, role), extra=extra)
 
 
 def _tool(node: Node) -> Tool | HostedTool:

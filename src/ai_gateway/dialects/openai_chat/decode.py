@@ -154,8 +154,9 @@ class _Reader:
             out.append(Start())
             out.extend(self._held)
         first = self._choices.get(0)
-        if first is not None:
-            sources = searched(self._seen.get("search_results", EMPTY), self._seen.get("citations", EMPTY))
+        seen = self._seen
+        if first is not None and ("search_results" in seen or "citations" in seen):
+            sources = searched(seen.get("search_results", EMPTY), seen.get("citations", EMPTY))
             out.extend(CitationAdded(citation=one) for one in sources if one.url not in first.cited)
         for index in sorted(self._choices):
             self._choices[index].close(out)

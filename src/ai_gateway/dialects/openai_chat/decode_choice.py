@@ -53,6 +53,7 @@ from ai_gateway.dialects.openai_chat.finish import reason_of
 __all__ = ["ChoiceReader"]
 
 _CHAT = DialectName.OPENAI_CHAT
+_STOP_SEQUENCE = FinishReason.STOP_SEQUENCE
 
 
 class _FinishDetails(msgspec.Struct):
@@ -156,12 +157,12 @@ class ChoiceReader:
         self._calls.close(out)
         reason = reason_of(self.finish_word, calls=bool(self._calls), refused=self._refused)
         if self._stop is not None and reason is FinishReason.STOP:
-            reason = FinishReason.STOP_SEQUENCE
+            reason = _STOP_SEQUENCE
         out.append(
             Finish(
                 reason=reason,
                 raw=self.finish_word,
-                stop_sequence=self._stop if reason is FinishReason.STOP_SEQUENCE else None,
+                stop_sequence=None if self._stop is None or reason is not _STOP_SEQUENCE else self._stop,
                 choice=self._index,
                 extra=self._extra or None,
             )

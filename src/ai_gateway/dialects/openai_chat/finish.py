@@ -11,6 +11,7 @@ from ai_gateway.core.events import FinishReason
 
 __all__ = ["reason_of", "word_of"]
 
+_OTHER = FinishReason.OTHER
 _REASONS = {
     "stop": FinishReason.STOP,
     "eos": FinishReason.STOP,
@@ -49,7 +50,7 @@ _WORDS = {
 
 def reason_of(word: str | None, *, calls: bool, refused: bool) -> FinishReason:
     """Several servers say `stop` although tools are called; a refusal in words says `stop` as well."""
-    reason = _REASONS.get(word.lower(), FinishReason.OTHER) if word else FinishReason.OTHER
+    reason = _REASONS.get(word.lower(), _OTHER) if word else _OTHER
     if calls and (reason is FinishReason.STOP or not word):
         return FinishReason.TOOL_CALLS
     if refused and reason is FinishReason.STOP:

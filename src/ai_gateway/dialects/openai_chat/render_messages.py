@@ -46,6 +46,8 @@ __all__ = ["Json", "MessageWriter"]
 
 Json = dict[str, object]
 _ME = DialectName.OPENAI_CHAT
+# Once: members of an enumeration are looked up slowly.
+_USER, _ASSISTANT, _DEVELOPER = Role.USER, Role.ASSISTANT, Role.DEVELOPER
 _SOUNDS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 
 
@@ -68,7 +70,7 @@ class MessageWriter:
         rows: list[Json] = []
         for index, message in enumerate(self._request.messages):
             where = f"messages[{index}]"
-            if message.role is Role.ASSISTANT:
+            if message.role is _ASSISTANT:
                 self._assistant(message, rows, where)
             else:
                 self._other(message, rows, where)
@@ -88,7 +90,7 @@ class MessageWriter:
 
     def _system(self, role: Role) -> str:
         keeps = self.own or self._provider.developer_role
-        return "developer" if role is Role.DEVELOPER and keeps else "system"
+        return "developer" if role is _DEVELOPER and keeps else "system"
 
     def _with_own(self, row: Json, message: Message) -> Json:
         if message.name is not None:
@@ -112,7 +114,7 @@ class MessageWriter:
         content = after + content
         if not content and message.parts:
             return
-        role = "user" if message.role is Role.USER else self._system(message.role)
+        role = "user" if message.role is _USER else self._system(message.role)
         rows.append(self._with_own({"role": role, "content": _compact(content)}, message))
 
     def _result(self, part: ToolResult, after: list[Json], where: str) -> Json:
@@ -244,9 +246,10 @@ class MessageWriter:
 
     def _text(self, part: Text) -> Json:
         row: Json = {"type": "text", "text": part.text}
-        if part.extra and self.own:
-            return row | part.extra
-        self.dropped += [f"messages.{name}" for name in part.extra or ()]
+        if part.extra:
+            if self.own:
+                return row | part.extra
+            self.dropped += [f"messages.{name}" for name in part.extra]
         return row
 
     def _medium(self, part: Image | Document | Audio | Video, where: str) -> Json:
