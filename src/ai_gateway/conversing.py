@@ -19,6 +19,7 @@ from ai_gateway.call import Call, Caller
 from ai_gateway.core.chat import ChatRequest, Text, ToolCall, ToolResult
 from ai_gateway.core.events import FinishReason
 from ai_gateway.core.ledger import Entry
+from ai_gateway.core.runs import as_task
 from ai_gateway.core.server_tools import RunError, ServerTool, ToolBox, ToolOutcome, ToolRun
 from ai_gateway.dialects.tool_conversation import Conversation, RoundExchange, takes_tools
 from ai_gateway.errors import GatewayError, ToolLoop
@@ -100,6 +101,7 @@ class Converser:
         self, order: Order, exchange: RoundExchange, caller: Caller, found: tuple[Opened, Target]
     ) -> None:
         """Deliver an answer that has begun, over as many rounds as it takes. Raises: GatewayError."""
+        await as_task()
         conversation = exchange.conversation
         runs: list[ToolRun] = []
         while True:

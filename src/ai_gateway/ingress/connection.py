@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Coroutine
 from typing import Any, cast
 
 import httptools
@@ -29,6 +30,7 @@ from ai_gateway.ingress.heads import (
 from ai_gateway.ingress.known_head import KnownHead
 from ai_gateway.ingress.patience import Patience
 from ai_gateway.ingress.refusals import RequestTimeout, refusal
+from ai_gateway.ingress.request_run import RequestRun
 
 __all__ = ["GatewayProtocol"]
 
@@ -80,6 +82,8 @@ class GatewayProtocol(asyncio.Protocol):
         self._waiting: deque[HttpCaller] = deque()
         self._serving: asyncio.Task[None] | None = None
         """The task that answers `active`, or answered last."""
+        self._run = RequestRun()
+        """What answers `active` instead, where it came whole with a known head."""
         self._writable: asyncio.Future[None] | None = None
         self._patience = Patience(self.now_s)
         self._idle_since: float | None = None
@@ -127,6 +131,7 @@ class GatewayProtocol(asyncio.Protocol):
         self.resume_writing()
         active, self._latest = self.active, None
         if active is not None:
+            self._leave_run()
             active.hang_up()
 
     def eof_received(self) -> None:
@@ -196,7 +201,10 @@ class GatewayProtocol(asyncio.Protocol):
                 )
                 if whole:
                     self._patience.rest()
-                    self._enter(caller)
+                    if said is None:
+                        self._enter(caller)
+                    else:
+                        self._run_through(caller)
                     return b""
                 self._left = length
                 self._at_rest = False
@@ -319,6 +327,15 @@ class GatewayProtocol(asyncio.Protocol):
             if len(self._waiting) >= MAX_WAITING:
                 self.pause_reading()
 
+    def _run_through(self, caller: HttpCaller) -> None:
+        """A request has come whole, at the end of a read, with a head that has been answered before."""
+        before = self._latest
+        if (before is None or before.finished) and self._run.of is None and not self.draining:
+            self._latest = self.active = caller
+            self._run.start(caller, self._app.answer(caller))
+        else:
+            self._enter(caller)
+
     def on_body(self, body: bytes) -> None:
         self._patience.body(len(body))
         caller = self._latest
@@ -378,11 +395,35 @@ class GatewayProtocol(asyncio.Protocol):
                 self.server_state.tasks.discard(task)  # nothing is waited for from here on
             caller.task = None
             if not caller.finished:
-                caller.finished = True
-                if self.active is caller:
-                    self.active = None
-                if not caller.disconnected:
-                    self.transport.abort()  # what has been sent must not look complete
+                self.give_up(caller)
+
+    def serve_on(self, caller: HttpCaller, rest: Coroutine[Any, Any, None]) -> None:  # Any: as of `Work`
+        """What is left of a run, as a task."""
+
+        def over(task: asyncio.Task[None]) -> None:
+            self.server_state.tasks.discard(task)
+            caller.task = None
+            if not caller.finished:
+                self.give_up(caller)
+
+        caller.task = self.loop.create_task(rest)
+        self.server_state.tasks.add(caller.task)
+        caller.task.add_done_callback(over)
+
+    def _leave_run(self) -> None:
+        """Let a task go on with it: the server knows of tasks, and cancels them."""
+        run = self._run
+        if run.of is not None:
+            self._run = RequestRun()
+            run.leave_at_pause()
+
+    def give_up(self, caller: HttpCaller) -> None:
+        """Its answer is not out and never will be."""
+        caller.finished = True
+        if self.active is caller:
+            self.active = None
+        if not caller.disconnected:
+            self.transport.abort()  # what has been sent must not look complete
 
     def answered(self, caller: HttpCaller) -> None:
         """The last byte of an answer is written."""
@@ -427,7 +468,8 @@ class GatewayProtocol(asyncio.Protocol):
             self.let_go()
 
     def let_go(self) -> None:
-        """The request that came last is the last."""
+        """The request that came last is the last, and the server waits for it."""
+        self._leave_run()
         if self._latest is not None:
             self._latest.keep_alive = False
 

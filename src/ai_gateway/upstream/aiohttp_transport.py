@@ -8,6 +8,7 @@ import contextlib
 import aiohttp
 from yarl import URL
 
+from ai_gateway.core.runs import as_task
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.proxies import Proxies
 from ai_gateway.upstream.transport import Take, TakeChunk, UpstreamRequest, pass_on
@@ -77,6 +78,7 @@ class AiohttpTransport:
         )
 
     async def send(self, request: UpstreamRequest) -> AiohttpResponse:
+        await as_task()
         try:
             return await self._send(request)
         except aiohttp.ServerDisconnectedError as error:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ai_gateway.core.runs import as_task
 from ai_gateway.core.structs import quick_to_set
 from ai_gateway.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.http1_connection import Connection, Stale
@@ -74,6 +75,7 @@ class Http1Response(msgspec.Struct, eq=False):
     async def drain(self) -> None:
         connection = self._connection
         if connection is not None and not connection.complete:
+            await as_task()
             with contextlib.suppress(UpstreamError, TimeoutError):
                 async with asyncio.timeout(DRAIN_S):
                     left = DRAIN_BYTES
@@ -141,6 +143,7 @@ class Http1Transport:
 
     async def _connect(self, origin: Origin, timeout_s: float) -> Connection:
         scheme, host, port = origin
+        await as_task()
         try:
             async with asyncio.timeout(timeout_s):
                 _, connection = await self._loop.create_connection(

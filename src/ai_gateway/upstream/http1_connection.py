@@ -6,11 +6,14 @@ Source: RFC 9112 (HTTP/1.1).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import httptools
 
+from ai_gateway.core import runs
+from ai_gateway.core.runs import PAUSE, Run
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.known_answer import KnownAnswer
 from ai_gateway.upstream.read_buffer import ReadBuffer
@@ -61,6 +64,7 @@ class Connection(asyncio.BufferedProtocol):
         "_queued",
         "_reusable",
         "_rings_at",
+        "_run",
         "_strangers",
         "_take_chunk",
         "_take_part",
@@ -101,7 +105,10 @@ class Connection(asyncio.BufferedProtocol):
         self._rings_at = _NEVER
         self._deadline = 0.0
         self._timeout_s = 0.0
+        self._run: Run[Any] | None = None  # Any: it is the same to us for whom
+        """Pauses until something comes."""
         self._waiter: asyncio.Future[None] | None = None
+        """What a task waits for instead."""
         self._take_part: Take | None = None
         """Gets what comes of the body, without anybody being woken."""
         self._take_chunk: TakeChunk | None = None
@@ -250,6 +257,10 @@ class Connection(asyncio.BufferedProtocol):
     def _throw(self, error: Exception) -> None:
         """Where the body is waited for."""
         self._take_part = self._take_chunk = None
+        run, self._run = self._run, None
+        if run is not None:
+            run.fail(error)
+            return
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_exception(error)
@@ -416,6 +427,7 @@ class Connection(asyncio.BufferedProtocol):
     def close(self) -> None:
         """Hang up at once."""
         self.busy = False
+        self._run = None
         self._hang_up()
 
     def _hang_up(self) -> None:
@@ -429,15 +441,23 @@ class Connection(asyncio.BufferedProtocol):
         self._wake()
 
     def _wake(self) -> None:
+        run = self._run
+        if run is not None:
+            self._run = None
+            run.go_on()
+            return
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _arrival(self) -> asyncio.Future[None]:
+    def _arrival(self) -> Awaitable[None]:
         """Of whatever comes next. One timer serves the whole connection, set again only when it fires."""
         deadline = self._deadline = self._loop.time() + self._timeout_s
         if deadline < self._rings_at:
             self._ring_at(deadline)
+        self._run = run = runs.current
+        if run is not None:
+            return PAUSE
         waiter = self._waiter = self._loop.create_future()
         return waiter
 
@@ -450,12 +470,11 @@ class Connection(asyncio.BufferedProtocol):
     def _expire(self) -> None:
         self._timer, self._rings_at = None, _NEVER
         waiter = self._waiter
-        if waiter is None or waiter.done():
+        if self._run is None and (waiter is None or waiter.done()):
             return
         if self._loop.time() >= self._deadline - 0.001:
             what = "no answer" if self._in_head else "no further data"
-            self._waiter = None
-            waiter.set_exception(
+            self._throw(
                 UpstreamTimeout(f"{what} from the upstream within {round(self._timeout_s, 2):g} seconds")
             )
         else:

@@ -90,8 +90,8 @@ class App:
 class Line:
     """One connection."""
 
-    def __init__(self) -> None:
-        self.app = App()
+    def __init__(self, app: App | None = None) -> None:
+        self.app = app or App()
         config = uvicorn.Config(self.app, http=GatewayProtocol, ws="none", lifespan="off", log_config=None)
         config.loaded_app = self.app
         self.state = ServerState()

@@ -1,0 +1,118 @@
+"""Coroutines that are taken from one pause to the next by whoever has what they wait for.
+
+A task of the event loop costs more than many a request does between two waits: a place among all tasks, and a
+future and a turn of the loop for each wait. A run has none of these: it begins where its request arrives, and
+goes on within the callback of the connection that has the answer. What waits for anything else than a pause
+leaves the run, and goes on as a task.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine, Generator, Iterator
+from types import coroutine
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+__all__ = ["PAUSE", "PAUSED", "Run", "Work", "as_task"]
+
+T = TypeVar("T")
+Work = Coroutine[Any, Any, None]  # Any: nothing is sent into it, and what it waits for may be anything
+
+PAUSED: Final = object()
+"""What waits for `go_on` or `fail`, as a run sees it."""
+_OVER: Final = object()
+_NOTHING: Final[Iterator[object]] = iter(())
+
+current: Run[Any] | None = None  # Any: who pauses does not ask for whom
+"""The run that is being taken on; None in a task."""
+
+
+class Pause(tuple[object, ...]):
+    """To be awaited, in a run alone."""
+
+    __slots__ = ()
+    if TYPE_CHECKING:
+
+        def __await__(self) -> Generator[object, None, None]: ...
+
+    else:
+        __await__ = tuple.__iter__  # as good as a generator here, and without a line of Python
+
+
+PAUSE: Final = Pause((PAUSED,))
+
+
+class Run(ABC, Generic[T]):
+    """Takes one coroutine after the other from pause to pause."""
+
+    __slots__ = ("_steps", "_work", "of")
+
+    def __init__(self) -> None:
+        self.of: T | None = None
+        """On whose behalf; None where nothing runs."""
+        self._work: Work | None = None
+        self._steps: Iterator[object] = _NOTHING
+
+    def start(self, of: T, work: Work) -> None:
+        """As `go_on`, up to the first pause."""
+        self.of = of
+        self._work = work
+        self._steps = work.__await__()
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Up to the next pause, or to the end. Raises what the coroutine raises."""
+        global current
+        current = self
+        try:
+            got = next(self._steps, _OVER)
+        except BaseException:
+            current = None
+            self._stop(_OVER)
+            raise
+        current = None
+        if got is not PAUSED:
+            self._stop(got)
+
+    def fail(self, error: Exception) -> None:
+        """As `go_on`; the pause raises `error`."""
+        global current
+        work = self._work
+        assert work is not None
+        current = self
+        try:
+            got = work.throw(error)
+        except StopIteration:
+            got = _OVER
+        except BaseException:
+            current = None
+            self._stop(_OVER)
+            raise
+        current = None
+        if got is not PAUSED:
+            self._stop(got)
+
+    def _stop(self, got: object) -> None:
+        of, work = self.of, self._work
+        self.of = self._work = None
+        self._steps = _NOTHING
+        if of is not None and work is not None:
+            if got is _OVER:
+                self.over(of)
+            else:
+                self.leave(of, work, got)
+
+    @abstractmethod
+    def over(self, of: T) -> None:
+        """The coroutine has ended."""
+
+    @abstractmethod
+    def leave(self, of: T, work: Work, awaited: object) -> None:
+        """It has to go on as a task, which waits for `awaited` first: what a coroutine yields to its loop."""
+
+
+@coroutine
+def as_task() -> Generator[None, None, None]:
+    """From here on there is a task: for code that asks for it, as timeouts do."""
+    if current is not None:
+        yield  # as a task gives way to others: it is none of a run's pauses
