@@ -27,7 +27,9 @@ __all__ = ["Http1Response", "Http1Transport"]
 
 CONNECT_TIMEOUT_S = 15.0
 IDLE_S = 30.0
-"""How long a connection is kept without use: under the idle timeout of common servers."""
+"""How long a connection is kept without use at most: under the idle timeout of common servers."""
+IDLE_ROUNDS = 6
+"""In which that time is counted."""
 DRAIN_S = 1.0
 DRAIN_BYTES = 64 * 1024
 
@@ -100,7 +102,7 @@ class Http1Transport:
         self._targets: dict[str, tuple[Origin, str]] = {}
         self._tls: ssl.SSLContext | None = None
         self._buffer = ReadBuffer()
-        self._sweeper = self._loop.call_later(IDLE_S, self._sweep)
+        self._sweeper = self._loop.call_later(IDLE_S / IDLE_ROUNDS, self._sweep)
 
     async def send(self, request: UpstreamRequest) -> Http1Response:
         sent = request.sent
@@ -112,34 +114,31 @@ class Http1Transport:
             head = b"%bContent-Length: %d\r\n\r\n" % (start.lines, len(body))
         else:
             head = start.lines + b"\r\n"
-        pool = self._idle.get(start.origin)
-        if pool is None:
-            pool = self._idle[start.origin] = []
-        elif request.repeatable and (connection := self._idle_connection(pool)) is not None:
+        pool: list[Connection] = start.pool
+        connection = _kept(pool) if request.repeatable else None
+        while True:
+            if connection is None:
+                connection = await self._connect(start.origin, min(CONNECT_TIMEOUT_S, request.patience_s))
             try:
                 await connection.exchange(head, request)
+                if connection.in_head:
+                    raise connection.failure()
+            except Stale:  # closed under our hands, unanswered: once more, where that cannot be the reason
+                connection.close()
+                connection = None
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                connection.timeout_s = request.timeout_s
                 return _response(connection, pool)
-            except Stale:
-                pass  # closed under our hands, unanswered: once more, where that cannot be the reason
-        connection = await self._connect(start.origin, min(CONNECT_TIMEOUT_S, request.patience_s))
-        await connection.exchange(head, request)
-        return _response(connection, pool)
 
     async def close(self) -> None:
         self._sweeper.cancel()
         for pool in self._idle.values():
             for connection in pool:
                 connection.close()
-        self._idle.clear()
-
-    def _idle_connection(self, pool: list[Connection]) -> Connection | None:
-        oldest = self._loop.time() - IDLE_S
-        while pool:
-            connection = pool.pop()
-            if not connection.lost and connection.idle_since >= oldest:
-                return connection
-            connection.close()
-        return None
+            pool.clear()
 
     async def _connect(self, origin: Origin, timeout_s: float) -> Connection:
         scheme, host, port = origin
@@ -168,7 +167,8 @@ class Http1Transport:
     def _start(self, request: UpstreamRequest) -> SentHead:
         """The head, to be remembered. Raises: UpstreamUnreachable where the address holds what no URL may."""
         origin, host = self._target(request.url)
-        head = SentHead(request.method, request.url, origin, _lines(request, host))
+        pool = self._idle.setdefault(origin, [])
+        head = SentHead(request.method, request.url, origin, _lines(request, host), pool)
         if request.sent is not None:
             request.sent.head = head
         return head
@@ -187,26 +187,31 @@ class Http1Transport:
 
     def _sweep(self) -> None:
         """Close what has been idle for too long."""
-        oldest = self._loop.time() - IDLE_S
         for pool in self._idle.values():
             kept = []
             for connection in pool:
-                if connection.lost or connection.idle_since < oldest:
+                connection.idle_rounds += 1
+                if connection.lost or connection.idle_rounds >= IDLE_ROUNDS:
                     connection.close()
                 else:
                     kept.append(connection)
             pool[:] = kept
-        self._sweeper = self._loop.call_later(IDLE_S / 2, self._sweep)
+        self._sweeper = self._loop.call_later(IDLE_S / IDLE_ROUNDS, self._sweep)
+
+
+def _kept(pool: list[Connection]) -> Connection | None:
+    """A connection that can serve again."""
+    while pool:
+        connection = pool.pop()
+        if not connection.lost:
+            return connection
+    return None
 
 
 def _response(connection: Connection, pool: list[Connection]) -> Http1Response:
     """Where all of the answer is there, the connection is free already."""
-    status, headers, known, body = (
-        connection.status,
-        connection.headers,
-        connection.known,
-        connection.arrived(),
-    )
+    body = connection.arrived()
+    status, headers, known = connection.status, connection.headers, connection.known
     if body is None:
         return Http1Response(connection, pool, None, status, headers, known)
     if connection.release():

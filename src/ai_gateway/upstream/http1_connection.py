@@ -46,14 +46,12 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_between",
-        "_body",
         "_broken",
         "_buffer",
         "_chunks",
         "_complete",
         "_deadline",
         "_head_bytes",
-        "_in_head",
         "_interim",
         "_known",
         "_lasts",
@@ -68,20 +66,22 @@ class Connection(asyncio.BufferedProtocol):
         "_strangers",
         "_take_chunk",
         "_take_part",
-        "_timeout_s",
         "_timer",
         "_waiter",
         "_whole",
+        "body",
         "busy",
         "get_buffer",
         "headers",
-        "idle_since",
+        "idle_rounds",
+        "in_head",
         "known",
         "lost",
         "on_chunk_complete",
         "on_chunk_header",
         "served",
         "status",
+        "timeout_s",
         "transport",
     )
 
@@ -100,11 +100,13 @@ class Connection(asyncio.BufferedProtocol):
         self.lost = False
         self.busy = False
         self.served = False
-        self.idle_since = 0.0
+        self.idle_rounds = 0
+        """For whoever keeps it: counts how long it has not been used."""
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = _NEVER
         self._deadline = 0.0
-        self._timeout_s = 0.0
+        self.timeout_s = 0.0
+        """How long to wait for whatever comes next."""
         self._run: Run[Any] | None = None  # Any: it is the same to us for whom
         """Pauses until something comes."""
         self._waiter: asyncio.Future[None] | None = None
@@ -121,7 +123,7 @@ class Connection(asyncio.BufferedProtocol):
         self.headers: list[tuple[bytes, bytes]] = []
         self.known: KnownAnswer | None = None
         """The head, where it is one that comes again."""
-        self._body: bytes | None = None
+        self.body: bytes | None = None
         """All of it, where it came with a known head."""
         self._chunks: list[bytes] = []
         self._queued = 0
@@ -130,7 +132,7 @@ class Connection(asyncio.BufferedProtocol):
         self._between = False
         """The next byte is known to be the first of a chunk."""
         self._head_bytes = 0
-        self._in_head = True
+        self.in_head = True
         self._interim = False
         self._complete = False
         self._reusable = False
@@ -154,7 +156,7 @@ class Connection(asyncio.BufferedProtocol):
             (chunk,) = copy(self._buffer)
             data = chunk.removeprefix(line).removesuffix(LINE_BREAK)
             if len(data) == size:
-                self._deadline = self._loop.time() + self._timeout_s
+                self._deadline = self._loop.time() + self.timeout_s
                 try:
                     if take_chunk(data, chunk):
                         return
@@ -162,15 +164,26 @@ class Connection(asyncio.BufferedProtocol):
                     self._throw(error)
                     return
                 self.on_body(data)
-            elif not self._parse(nbytes):
+                self._tell()
                 return
-        elif not self._parse(nbytes):
-            return
+        known = self._known
+        if (self.in_head and known is not None and self._read_known(known, nbytes)) or self._parse(nbytes):
+            self._tell()
+
+    def _tell(self) -> None:
+        """Something has come."""
         if self._take_part is not None and self._queued and self._hand_over(self._take_part):
             return
         if self._queued > READ_HIGH_BYTES:
             self._pause()
-        self._wake()
+        run = self._run
+        if self.in_head:
+            self._deadline = self._loop.time() + self.timeout_s  # a part of it, or word that it comes
+        elif run is not None:
+            self._run = None
+            run.go_on()
+        else:
+            self._wake()
 
     def _parse(self, nbytes: int) -> bool:
         """False where that was the connection's end."""
@@ -180,20 +193,18 @@ class Connection(asyncio.BufferedProtocol):
             return False
         if self._left:
             return self._read_on(self._buffer[:nbytes].tobytes())
-        fresh = self._in_head and not self._head_bytes
-        if fresh and self._known is not None and self._read_known(self._known, nbytes):
-            return True
-        if self._in_head:
+        fresh = self.in_head and not self._head_bytes
+        if self.in_head:
             self._head_bytes += nbytes
         try:
             parser.feed_data(self._buffer[:nbytes])
         except httptools.HttpParserError as error:
             self._fail(UpstreamProtocolError(f"the upstream's answer is not valid HTTP: {error}"[:300]))
             return False
-        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+        if self.in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(UpstreamProtocolError(f"the upstream's headers are over {MAX_HEAD_BYTES} bytes"))
             return False
-        if fresh and not self._in_head and self._strangers < MAX_STRANGERS:
+        if fresh and not self.in_head and self._strangers < MAX_STRANGERS:
             self._get_to_know(nbytes)
         if self._take_chunk is not None:
             # Behind a chunk, a line break is the end of it, or of the next one's size.
@@ -209,6 +220,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _read_known(self, known: KnownAnswer, nbytes: int) -> bool:
         """An answer with a head that need not be parsed; False where it is for the parser."""
+        if self._head_bytes:
+            return False  # it has a part of it
         data = self._buffer[:nbytes].tobytes()
         found = known.find(data)
         if found is None:
@@ -218,10 +231,10 @@ class Connection(asyncio.BufferedProtocol):
         if left < 0:
             return False  # something comes behind it
         self.headers, self.known, self.status = headers, known, known.status
-        self._in_head = False
+        self.in_head = False
         self._strangers = 0
         if not left:
-            self._body = data[start:]
+            self.body = data[start:]
             self._complete = self._reusable = True
             return True
         self._left = left
@@ -245,7 +258,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _hand_over(self, take: Take) -> bool:
         """True where nobody need be woken."""
-        self._deadline = self._loop.time() + self._timeout_s
+        self._deadline = self._loop.time() + self.timeout_s
         try:
             if take(self._take()):
                 return not self._complete
@@ -271,10 +284,12 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.pause_reading()
 
     def eof_received(self) -> bool:
+        self._reusable = False
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
+        self._reusable = False
         self._parser = None  # it refers back to us: that would wait for the garbage collector
         if self._timer is not None:
             self._timer.cancel()
@@ -282,10 +297,10 @@ class Connection(asyncio.BufferedProtocol):
         if not self.busy or self._complete:
             return
         sized = any(name in _SIZING for name, _ in self.headers)
-        if not self._in_head and not sized and exc is None:
+        if not self.in_head and not sized and exc is None:
             self._complete = True  # the end of the connection is the end of the body
         elif self._broken is None:
-            self._broken = _lost(self._in_head and not self._head_bytes)
+            self._broken = _lost(self.in_head and not self._head_bytes)
         self._wake()
 
     # What the parser calls
@@ -307,7 +322,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._interim:
             return
         self.status = status
-        self._in_head, self._head_bytes = False, 0
+        self.in_head, self._head_bytes = False, 0
         self._lasts = bool(self._parser.should_keep_alive())
 
     def on_body(self, data: bytes) -> None:
@@ -322,33 +337,25 @@ class Connection(asyncio.BufferedProtocol):
 
     # What the transport calls
 
-    async def exchange(self, head: bytes, request: UpstreamRequest) -> None:
-        """Send a request and wait for the answer's head. Raises: UpstreamError, Stale."""
+    def exchange(self, start: bytes, request: UpstreamRequest) -> Awaitable[None]:
+        """Send a request: `start` and its body. To be awaited once: where there is still no head of an answer
+        (`in_head`), there is a `failure`. Raises: UpstreamTimeout."""
         transport = self.transport
         assert transport is not None
-        self.busy = self._in_head = True
+        self.busy = self.in_head = True
         self._complete = False  # all the rest of an answer has gone with it
-        self._timeout_s = request.first_s or request.timeout_s
+        self.timeout_s = request.first_s or request.timeout_s
         body = request.body
         if len(body) <= READ_HIGH_BYTES:
-            transport.write(head + body)
+            transport.write(start + body)
         else:
-            transport.writelines((head, body))
-        try:
-            while self._in_head:
-                if self._broken is not None:
-                    raise self._failure(self._broken)
-                await self._arrival()
-        except BaseException:
-            self.close()
-            raise
-        self._timeout_s = request.timeout_s
+            transport.writelines((start, body))
+        return self._arrival()
 
     def arrived(self) -> bytes | None:
         """As `UpstreamResponse.arrived`; to be asked before anything else."""
-        body = self._body
+        body, self.body = self.body, None
         if body is not None:
-            self._body = None
             return body
         return self._take() if self._complete and self._broken is None else None
 
@@ -360,7 +367,7 @@ class Connection(asyncio.BufferedProtocol):
             if self._complete:
                 return b""
             if self._broken is not None:
-                raise self._failure(self._broken)
+                raise self.failure()
             await self._arrival()
 
     async def pass_on(self, take: Take, take_chunk: TakeChunk | None) -> bool:
@@ -371,7 +378,7 @@ class Connection(asyncio.BufferedProtocol):
             if self._complete:
                 return False
             if self._broken is not None:
-                raise self._failure(self._broken)
+                raise self.failure()
             self._take_part, self._take_chunk = take, take_chunk
             self._between = False
             try:
@@ -392,9 +399,11 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.resume_reading()
         return data
 
-    def _failure(self, broken: UpstreamError) -> Exception:
+    def failure(self) -> Exception:
         """What to raise where the connection broke."""
-        if self.served and self._in_head and not self._head_bytes:
+        broken = self._broken
+        assert broken is not None
+        if self.served and self.in_head and not self._head_bytes:
             stale = Stale()
             stale.__cause__ = broken
             return stale
@@ -409,20 +418,18 @@ class Connection(asyncio.BufferedProtocol):
         """End the exchange: True where the connection can serve another one."""
         transport = self.transport
         if (
-            not self._reusable
-            or not self._complete
-            or self._queued
-            or self.lost
-            or transport is None
-            or transport.is_closing()
-            or transport.get_write_buffer_size()
+            self._reusable
+            and self._complete
+            and not self._queued
+            and transport is not None
+            and not transport.get_write_buffer_size()
         ):
-            self.close()
-            return False
-        self.busy = False
-        self.served = True
-        self.idle_since = self._loop.time()
-        return True
+            self.busy = False
+            self.served = True
+            self.idle_rounds = 0
+            return True
+        self.close()
+        return False
 
     def close(self) -> None:
         """Hang up at once."""
@@ -431,7 +438,7 @@ class Connection(asyncio.BufferedProtocol):
         self._hang_up()
 
     def _hang_up(self) -> None:
-        self._between = False
+        self._between = self._reusable = False
         if self.transport is not None and not self.lost:
             self.transport.abort()
 
@@ -452,7 +459,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _arrival(self) -> Awaitable[None]:
         """Of whatever comes next. One timer serves the whole connection, set again only when it fires."""
-        deadline = self._deadline = self._loop.time() + self._timeout_s
+        deadline = self._deadline = self._loop.time() + self.timeout_s
         if deadline < self._rings_at:
             self._ring_at(deadline)
         self._run = run = runs.current
@@ -473,9 +480,9 @@ class Connection(asyncio.BufferedProtocol):
         if self._run is None and (waiter is None or waiter.done()):
             return
         if self._loop.time() >= self._deadline - 0.001:
-            what = "no answer" if self._in_head else "no further data"
+            what = "no answer" if self.in_head else "no further data"
             self._throw(
-                UpstreamTimeout(f"{what} from the upstream within {round(self._timeout_s, 2):g} seconds")
+                UpstreamTimeout(f"{what} from the upstream within {round(self.timeout_s, 2):g} seconds")
             )
         else:
             self._ring_at(self._deadline)

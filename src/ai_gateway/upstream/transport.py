@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -43,6 +43,8 @@ class SentHead(msgspec.Struct, frozen=True, eq=False):
     url: str
     origin: tuple[str, str, int]
     lines: bytes
+    pool: list[Any]  # Any: of whatever connections its transport has
+    """Of that origin."""
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,13 @@ class Clock:
         callback()
 
 
+async def exchange(connection: Connection) -> None:
+    """Up to an answer's head."""
+    await connection.exchange(b"", call("http://x/", timeout_s=5))
+    if connection.in_head:
+        raise connection.failure()
+
+
 async def exchanging(clock: Clock | None = None) -> tuple[Connection, Callable[[bytes], None]]:
     """A connection that has got an answer's head, and how more gets there."""
     buffer = ReadBuffer(64 * 1024)
@@ -89,7 +96,7 @@ async def exchanging(clock: Clock | None = None) -> tuple[Connection, Callable[[
         buffer.view[: len(data)] = data
         connection.buffer_updated(len(data))
 
-    task = asyncio.create_task(connection.exchange(b"", call("http://x/", timeout_s=5)))
+    task = asyncio.create_task(exchange(connection))
     await asyncio.sleep(0)
     come(HEAD)
     await task

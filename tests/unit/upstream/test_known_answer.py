@@ -15,8 +15,7 @@ from ai_gateway.upstream.headers import for_caller
 from ai_gateway.upstream.http1_connection import Connection
 from ai_gateway.upstream.known_answer import KnownAnswer
 from ai_gateway.upstream.read_buffer import ReadBuffer
-from tests.unit.upstream.conftest import call
-from tests.unit.upstream.test_http1_chunks import Wire, cut
+from tests.unit.upstream.test_http1_chunks import Wire, cut, exchange
 
 Pairs = list[tuple[bytes, bytes]]
 Read = tuple[int, Pairs, bytes, str]
@@ -51,7 +50,7 @@ async def fetch(connection: Connection) -> Read:
     """Status, headers and body of an answer, and how it ended."""
     body, end = b"", "well"
     try:
-        await connection.exchange(b"", call("http://x/", timeout_s=5))
+        await exchange(connection)
         body = connection.arrived() or b""
         while part := await connection.chunk():
             body += part
