@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -88,6 +88,8 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     """Where requests are traced."""
     said: Said | None = None
     """Where the caller may send the same head again."""
+    body: bytes | None = None
+    """Where it has come whole already."""
 
     @property
     def answer_id(self) -> str:
@@ -109,7 +111,9 @@ class Caller(Protocol):
         """Raises: BodyTooLarge."""
         ...
 
-    async def reply(self, status: int, headers: HeaderList, body: bytes, lines: bytes = b"") -> None:
+    def reply(
+        self, status: int, headers: HeaderList, body: bytes, lines: bytes = b""
+    ) -> Awaitable[None]:
         """A whole answer. `lines` are further headers, as they are written: a name, a colon, a space, a value
         and a line's end each."""
         ...

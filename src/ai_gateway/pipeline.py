@@ -166,7 +166,9 @@ class Pipeline:
 
     async def _serve(self, call: Call, caller: Caller, entry: Entry) -> None:
         client = self.enter(call, entry)
-        body = await caller.read_body()
+        body = call.body
+        if body is None:
+            body = await caller.read_body()
         provider, reader = (client.upstream or upstream_of(client)).provider, None
         if client.runs_tools:
             reader = self._converser.reader(call, client, body, provider, client.serves)

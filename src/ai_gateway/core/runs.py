@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Generator, Iterator
 from types import coroutine
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-__all__ = ["PAUSE", "PAUSED", "Run", "Work", "as_task"]
+__all__ = ["DONE", "PAUSE", "PAUSED", "Run", "Work", "as_task"]
 
 T = TypeVar("T")
 Work = Coroutine[Any, Any, None]  # Any: nothing is sent into it, and what it waits for may be anything
@@ -28,7 +28,7 @@ current: Run[Any] | None = None  # Any: who pauses does not ask for whom
 
 
 class Pause(tuple[object, ...]):
-    """To be awaited, in a run alone."""
+    """What is awaited is an iterator over what goes to whoever takes the coroutine on."""
 
     __slots__ = ()
     if TYPE_CHECKING:
@@ -40,6 +40,9 @@ class Pause(tuple[object, ...]):
 
 
 PAUSE: Final = Pause((PAUSED,))
+"""To be awaited in a run alone."""
+DONE: Final = Pause()
+"""Awaited anywhere: what was asked for has been done already."""
 
 
 class Run(ABC, Generic[T]):

@@ -86,7 +86,11 @@ class Api:
         try:
             if known is not None and (said := known.said) is not None:
                 caller.max_body = self._max_body_bytes
-                await self._pipeline.run(_call_again(said, self._address(caller)), caller)
+                address = caller.connection.address
+                if self._trusted_proxies:
+                    address = self._address(caller)
+                body = caller.take_whole() if caller.received else None
+                await self._pipeline.run(_call_again(said, address, body), caller)
             else:
                 await self._answer(caller)
         except Exception:  # noqa: BLE001 - the last place where a fault of ours can still get a clear answer
@@ -100,8 +104,7 @@ class Api:
 
     def _address(self, caller: HttpCaller) -> str | None:
         """Who calls the API, where trusted proxies stand before it."""
-        peer = caller.connection.peer
-        address = peer[0] if peer else None
+        address = caller.connection.address
         if self._trusted_proxies:
             return _behind_proxies(address, caller.headers, self._trusted_proxies)
         return address
@@ -226,7 +229,7 @@ def _said(call: Call) -> Said | None:
     )
 
 
-def _call_again(said: Said, address: str | None) -> Call:
+def _call_again(said: Said, address: str | None, body: bytes | None) -> Call:
     """The call that a known head stands for."""
     started_s, started_ms = time.perf_counter(), time.time_ns() // 1_000_000
     return Call(
@@ -243,6 +246,7 @@ def _call_again(said: Said, address: str | None) -> Call:
         query=said.query,
         asked=said.asked,
         said=said,
+        body=body,
     )
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from ai_gateway.core.runs import DONE
 from ai_gateway.core.structs import quick_to_set
 from ai_gateway.errors import BodyTooLarge
+from ai_gateway.ingress.process_wide import PROCESS
 from ai_gateway.ingress.responses import SECURITY_HEADERS
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 _SECURITY = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS)
+_BREAK = b"\r\n"
+_BEFORE_LENGTH = _SECURITY + b"content-length: "
+_END = b"\r\n\r\n"
 _COLON = b": "
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -153,6 +158,10 @@ class HttpCaller(msgspec.Struct, eq=False):
             raise self._too_large()
         return self.part()
 
+    def take_whole(self) -> bytes | None:
+        """The body of a request that has come whole; None where it is too large."""
+        return self.part() if self.size <= self.max_body else None
+
     async def more(self) -> None:
         """Until something more of the body has come, or the request is over."""
         if self.received or self.disconnected or self.finished:
@@ -179,11 +188,42 @@ class HttpCaller(msgspec.Struct, eq=False):
         """What has come of the body and was not taken yet."""
         parts = self.parts
         if len(parts) == 1:
-            return bytes(parts.pop())
+            part = parts.pop()
+            return part if type(part) is bytes else bytes(part)
         self.parts = []
         return b"".join(parts)
 
-    async def reply(self, status: int, headers: HeaderList, body: bytes, lines: bytes = b"") -> None:
+    def reply(
+        self, status: int, headers: HeaderList, body: bytes, lines: bytes = b""
+    ) -> Awaitable[None]:
+        """Written already where nothing is in the way."""
+        connection = self.connection
+        line = _STATUS_LINES.get(status)
+        if (
+            line is None
+            or not headers
+            or not self.keep_alive
+            or connection.write_paused
+            or status in _BODILESS
+            or self.method == "HEAD"
+        ):
+            return self._reply(status, headers, body, lines)
+        self.started = True
+        self.expects = False
+        if not self.disconnected:
+            own = PROCESS.lines(connection.server_state.default_headers)
+            first = b"\r\n".join(map(_COLON.join, headers))
+            length = str(len(body)).encode()
+            connection.transport.write(
+                b"".join((line, own, first, _BREAK, lines, _BEFORE_LENGTH, length, _END, body))
+            )
+            self.finished = True
+            if self._waiter is not None:
+                self._wake()
+            connection.answered(self)
+        return DONE
+
+    async def _reply(self, status: int, headers: HeaderList, body: bytes, lines: bytes) -> None:
         self.begin(status, headers, len(body), lines + _SECURITY)
         connection = self.connection
         if connection.write_paused and not self.disconnected:
@@ -212,7 +252,7 @@ class HttpCaller(msgspec.Struct, eq=False):
         self._head = b"".join(
             (
                 _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status,
-                self.connection.own_lines(),
+                PROCESS.lines(self.connection.server_state.default_headers),
                 b"\r\n".join(map(_COLON.join, headers)),
                 b"\r\n" if headers else b"",
                 own,

@@ -29,6 +29,7 @@ from ai_gateway.ingress.heads import (
 )
 from ai_gateway.ingress.known_head import KnownHead
 from ai_gateway.ingress.patience import Patience
+from ai_gateway.ingress.process_wide import PROCESS
 from ai_gateway.ingress.refusals import RequestTimeout, refusal
 from ai_gateway.ingress.request_run import RequestRun
 
@@ -48,14 +49,8 @@ MAX_STRANGERS = 4
 class GatewayProtocol(asyncio.Protocol):
     """One connection. Requests that come before the one ahead is answered wait for their turn."""
 
-    draining = False
-    """Set on the class when the process stops: every answer then closes its connection."""
     websocket_paths: frozenset[bytes] = frozenset()
     """Set on the class: where an upgrade to WebSocket is made; it is ignored everywhere else."""
-    now_s = 0.0
-    """Set on the class by each round of the server's watch: as exact as timeouts need it."""
-    _own: tuple[object, bytes] = (None, b"")
-    """The server's own headers as uvicorn has them, a new list each second, and as lines."""
 
     def __init__(
         self,
@@ -73,6 +68,8 @@ class GatewayProtocol(asyncio.Protocol):
         self.write_paused = False
         self.read_paused = False
         self.peer: tuple[str, int] | None = None
+        self.address: str | None = None
+        """Of `peer`."""
         self.is_secure = False
         """Whether the caller speaks TLS."""
         self._app: Application = config.loaded_app
@@ -85,7 +82,7 @@ class GatewayProtocol(asyncio.Protocol):
         self._run = RequestRun()
         """What answers `active` instead, where it came whole with a known head."""
         self._writable: asyncio.Future[None] | None = None
-        self._patience = Patience(self.now_s)
+        self._patience = Patience(PROCESS.now_s)
         self._idle_since: float | None = None
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -122,6 +119,7 @@ class GatewayProtocol(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple) and len(peer) >= 2:
             self.peer = (str(peer[0]), int(peer[1]))
+            self.address = self.peer[0]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
@@ -155,8 +153,13 @@ class GatewayProtocol(asyncio.Protocol):
         if self._refused:
             return
         self._idle_since = None
-        if self._known is not None:
-            data = self._read_known(self._known, data)
+        known = self._known
+        if known is not None:
+            body = known.body_of(data) if self._at_rest else None
+            if body is not None and len(body) <= HIGH_WATER_BYTES:
+                self._take_whole(known, body)
+                return
+            data = self._read_known(known, data)
             if not data:
                 return
         self._fresh = data if self._at_rest else b""
@@ -180,35 +183,15 @@ class GatewayProtocol(asyncio.Protocol):
                 if found is None:
                     break
                 length, start = found
-                whole = start + length == len(data) <= HIGH_WATER_BYTES
                 data = data[start:]
-                self._strangers = 0
-                said = known.said
-                caller = HttpCaller(
-                    self,
-                    known.method,
-                    known.path,
-                    known.query,
-                    known.headers(length) if said is None else said.headers,
-                    length,
-                    True,
-                    False,
-                    not self.draining,
-                    known,
-                    [data] if whole else [],
-                    length if whole else 0,
-                    whole,
-                )
-                if whole:
-                    self._patience.rest()
-                    if said is None:
-                        self._enter(caller)
-                    else:
-                        self._run_through(caller)
+                if length == len(data) <= HIGH_WATER_BYTES:
+                    self._take_whole(known, data)
                     return b""
+                self._strangers = 0
+                caller = self._caller_of(known, length, [])
                 self._left = length
                 self._at_rest = False
-                self._patience.begin(self.now_s)
+                self._patience.begin(PROCESS.now_s)
                 self._enter(caller)
             part = data if len(data) <= self._left else data[: self._left]
             if part:
@@ -259,7 +242,7 @@ class GatewayProtocol(asyncio.Protocol):
             if not patience.received(size):
                 self._refuse(BadRequest("the request's chunks are nothing but framing"))
         elif self._latest is not None and self._latest.finished:
-            patience.begin(self.now_s)  # bytes between two requests that begin none
+            patience.begin(PROCESS.now_s)  # bytes between two requests that begin none
 
     # What the parser calls
 
@@ -268,7 +251,7 @@ class GatewayProtocol(asyncio.Protocol):
         self._upgrades = self._to_websocket = False
         self._in_head, self._head_begins, self._head_bytes = True, True, 0
         self._at_rest = False
-        self._patience.begin(self.now_s)
+        self._patience.begin(PROCESS.now_s)
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -280,7 +263,7 @@ class GatewayProtocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._in_head, self._head_bytes = False, 0
         fresh, self._fresh = self._fresh, b""
-        self._patience.begin(self.now_s)
+        self._patience.begin(PROCESS.now_s)
         parser = self._parser
         assert parser is not None
         version = parser.get_http_version()
@@ -292,7 +275,7 @@ class GatewayProtocol(asyncio.Protocol):
             return
         http_1_1 = version == "1.1"
         method = parser.get_method().decode("ascii")
-        keep_alive = http_1_1 and not self.draining and parser.should_keep_alive()
+        keep_alive = http_1_1 and not PROCESS.draining and parser.should_keep_alive()
         plain = length and keep_alive and fresh and not expects
         self._enter(
             HttpCaller(
@@ -327,12 +310,39 @@ class GatewayProtocol(asyncio.Protocol):
             if len(self._waiting) >= MAX_WAITING:
                 self.pause_reading()
 
-    def _run_through(self, caller: HttpCaller) -> None:
-        """A request has come whole, at the end of a read, with a head that has been answered before."""
-        before = self._latest
-        if (before is None or before.finished) and self._run.of is None and not self.draining:
+    def _caller_of(self, known: KnownHead, length: int, parts: list[bytes | bytearray]) -> HttpCaller:
+        """A request with a known head; `parts` hold nothing of its body, or all."""
+        said = known.said
+        return HttpCaller(
+            self,
+            known.method,
+            known.path,
+            known.query,
+            known.headers(length) if said is None else said.headers,
+            length,
+            True,
+            False,
+            not PROCESS.draining,
+            known,
+            parts,
+            length if parts else 0,
+            bool(parts),
+        )
+
+    def _take_whole(self, known: KnownHead, body: bytes) -> None:
+        """A request with a known head has come whole, at the end of a read."""
+        self._strangers = 0
+        self._patience.rest()
+        before, run = self._latest, self._run
+        caller = self._caller_of(known, len(body), [body])
+        if (
+            (before is None or before.finished)
+            and known.said is not None
+            and run.of is None
+            and not PROCESS.draining
+        ):
             self._latest = self.active = caller
-            self._run.start(caller, self._app.answer(caller))
+            run.start(caller, self._app.answer(caller))
         else:
             self._enter(caller)
 
@@ -433,20 +443,14 @@ class GatewayProtocol(asyncio.Protocol):
             return
         if self.transport.is_closing():
             return
-        self.resume_reading()
+        if self.read_paused:
+            self.resume_reading()
         if self._waiting:
             self._start(self._waiting.popleft())
         elif self._refusal is not None:
             self._tell(self._refusal)
         else:
-            self._idle_since = self.now_s
-
-    def own_lines(self) -> bytes:
-        """The headers that stand on every answer of this server: the date, and HSTS under HTTPS."""
-        headers = self.server_state.default_headers
-        if self._own[0] is not headers:
-            GatewayProtocol._own = (headers, b"".join(b"%b: %b\r\n" % header for header in headers))
-        return self._own[1]
+            self._idle_since = PROCESS.now_s
 
     def pause_reading(self) -> None:
         if not self.read_paused:
@@ -475,13 +479,13 @@ class GatewayProtocol(asyncio.Protocol):
 
     def watch(self, *, read_timeout_s: float, write_timeout_s: float) -> None:
         """End this connection where the other side has stopped to send, or to take, what it began."""
-        transport, patience = self.transport, self._patience
+        transport, patience, now_s = self.transport, self._patience, PROCESS.now_s
         unsent = transport.get_write_buffer_size() if self.write_paused or transport.is_closing() else 0
-        if patience.stuck(self.now_s, unsent, write_timeout_s=write_timeout_s):
+        if patience.stuck(now_s, unsent, write_timeout_s=write_timeout_s):
             transport.abort()
-        elif patience.overdue(self.now_s, read_timeout_s=read_timeout_s, paused=self.read_paused):
+        elif patience.overdue(now_s, read_timeout_s=read_timeout_s, paused=self.read_paused):
             self._give_up()
-        elif self._idle_since is not None and self.now_s - self._idle_since > self.config.timeout_keep_alive:
+        elif self._idle_since is not None and now_s - self._idle_since > self.config.timeout_keep_alive:
             transport.close()
 
     def _give_up(self) -> None:
@@ -515,7 +519,7 @@ class GatewayProtocol(asyncio.Protocol):
             self._refusal = error
 
     def _tell(self, error: GatewayError) -> None:
-        self.transport.write(refusal(error, self.own_lines()))
+        self.transport.write(refusal(error, PROCESS.lines(self.server_state.default_headers)))
         self.say_goodbye(more_to_come=True)
 
     def say_goodbye(self, *, more_to_come: bool) -> None:

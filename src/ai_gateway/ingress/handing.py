@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from ai_gateway.errors import Overloaded
 from ai_gateway.ingress.connection import WRITE_HIGH_BYTES, GatewayProtocol
+from ai_gateway.ingress.process_wide import PROCESS
 from ai_gateway.ingress.responses import SECURITY_HEADERS
 
 __all__ = ["Channel", "Handed", "HandedProtocol", "HandingProtocol", "is_for_control", "refuse_control"]
@@ -95,7 +96,7 @@ class HandingProtocol(GatewayProtocol):
     def on_headers_complete(self) -> None:
         if self._hands:
             return
-        if self._is_aligned and not self.draining and is_for_control(self._url):
+        if self._is_aligned and not PROCESS.draining and is_for_control(self._url):
             self._hands = True
             self._in_head, self._head_bytes = False, 0
             self._patience.rest()
@@ -237,6 +238,7 @@ class HandedProtocol(GatewayProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.peer = self.handed.peer
+        self.address = self.peer[0] if self.peer else None
         self.is_secure = self.handed.is_tls
 
     def on_headers_complete(self) -> None:

@@ -24,7 +24,18 @@ _LENGTH = b"\r\ncontent-length:"
 class KnownHead:
     """The bytes around the length, and what they mean. It holds the caller's key: never to be shown."""
 
-    __slots__ = ("_after", "_at", "_before", "_headers", "method", "path", "query", "said")
+    __slots__ = (
+        "_after",
+        "_around",
+        "_at",
+        "_before",
+        "_digits",
+        "_headers",
+        "method",
+        "path",
+        "query",
+        "said",
+    )
 
     def __init__(
         self,
@@ -40,6 +51,9 @@ class KnownHead:
         """`at` is the place of the length among the `headers`."""
         self._before = before
         self._after = after
+        self._around = len(before) + len(after)
+        self._digits = 1
+        """In how many the length stood that was found last."""
         self._headers = headers
         self._at = at
         self.method = method
@@ -79,6 +93,16 @@ class KnownHead:
             at=names.index(b"content-length"),
         )
 
+    def body_of(self, data: bytes) -> bytes | None:
+        """The body, where `data` is a whole request with this head and nothing else. None of any other, and
+        where the length has more or fewer digits than the one before: `find` has the say then."""
+        length = len(data) - self._around - self._digits
+        if length < 0:
+            return None
+        head = b"%b%d%b" % (self._before, length, self._after)
+        body = data.removeprefix(head)
+        return body if len(body) == length else None
+
     def find(self, data: bytes) -> tuple[int, int] | None:
         """Where `data` begins with this head: the length of its body, and where that begins, in bytes."""
         before, after = self._before, self._after
@@ -93,6 +117,7 @@ class KnownHead:
             return None
         if not digits.isdigit() or (digits[0] == _ZERO and end - start > 1):
             return None
+        self._digits = len(digits)
         return int(digits), body
 
     def headers(self, length: int) -> list[tuple[bytes, bytes]]:

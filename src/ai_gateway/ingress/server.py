@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from ai_gateway.ingress.connection import GatewayProtocol
+from ai_gateway.ingress.process_wide import PROCESS
 
 __all__ = ["GatewayProtocol", "GatewayServer"]
 
@@ -61,7 +62,7 @@ class GatewayServer(uvicorn.Server):
             self._captured_signals.clear()  # handled: not to be raised again at the end
 
     async def startup(self, sockets: list[Any] | None = None) -> None:  # Any: as in the base class
-        GatewayProtocol.now_s = asyncio.get_running_loop().time()
+        PROCESS.now_s = asyncio.get_running_loop().time()
         await super().startup(sockets)
         if self._plain is not None:
             await self._listen_plainly(self._plain)
@@ -82,7 +83,7 @@ class GatewayServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         if counter % WATCH_TICKS == 0:
-            GatewayProtocol.now_s = asyncio.get_running_loop().time()
+            PROCESS.now_s = asyncio.get_running_loop().time()
             for connection in tuple(self.server_state.connections):
                 if isinstance(connection, GatewayProtocol):
                     connection.watch(
@@ -95,7 +96,7 @@ class GatewayServer(uvicorn.Server):
         for server in self.servers:
             server.close()
         self._on_drain()
-        GatewayProtocol.draining = True
+        PROCESS.draining = True
         for connection in self.server_state.connections:
             if isinstance(connection, GatewayProtocol):
                 connection.let_go()

@@ -153,5 +153,12 @@ def test_it_knows_its_own_and_does_not_show_the_key() -> None:
     assert KEY.decode() not in repr(known)
     assert known.find(HEADS[0] % 12345 + b"x") == (12345, len(HEADS[0] % 12345))
     assert known.find(HEADS[0] % 10**12) is None
+    assert known.body_of(HEADS[0] % 12345 + b"x") is None
+    whole = HEADS[0] % 10 + b"0123456789"
+    assert known.body_of(whole + b"x") is None
+    assert known.find(whole) == (10, len(whole) - 10)
+    assert known.body_of(whole) == b"0123456789"
+    assert known.body_of(FIRST) is None  # a length of two digits is expected
+    assert known.body_of(b"") is None
     assert known.headers(7) == [*headers[:2], (b"content-length", b"7")]
     assert headers[2] == (b"content-length", b"3")

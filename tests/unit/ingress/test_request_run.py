@@ -99,7 +99,7 @@ def known(path: str) -> Callable[[Callable[[Line, KnowingApp], Awaitable[None]]]
 
 @known("/a")
 async def test_it_is_answered_as_soon_as_it_is_read(line: Line, app: KnowingApp) -> None:
-    for body in (b"", b"b", b"body" * 9):
+    for body in (b"", b"b", b"body" * 9, b"body" * 9):
         line.protocol.data_received(ask("/a", body))
         assert line.answers() == [answer("/a", body)]
         assert not line.state.tasks
