@@ -61,7 +61,7 @@ class Way(msgspec.Struct, eq=False):
     sent: SentHeaders
 
 
-class Call(msgspec.Struct, kw_only=True, eq=False):
+class Call(msgspec.Struct, eq=False):
     """What the caller wants, before its body is read."""
 
     id: str

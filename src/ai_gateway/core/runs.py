@@ -64,11 +64,15 @@ class Run(ABC, Generic[T]):
         self.go_on()
 
     def go_on(self) -> None:
-        """Up to the next pause, or to the end. Raises what the coroutine raises."""
+        """Up to the next pause, or to the end."""
         global current
         current = self
         try:
             got = next(self._steps, _OVER)
+        except Exception as error:  # noqa: BLE001 - told to whoever this is for
+            current = None
+            self._stop(_OVER, error)
+            return
         except BaseException:
             current = None
             self._stop(_OVER)
@@ -87,6 +91,10 @@ class Run(ABC, Generic[T]):
             got = work.throw(error)
         except StopIteration:
             got = _OVER
+        except Exception as fault:  # noqa: BLE001 - as above
+            current = None
+            self._stop(_OVER, fault)
+            return
         except BaseException:
             current = None
             self._stop(_OVER)
@@ -95,19 +103,19 @@ class Run(ABC, Generic[T]):
         if got is not PAUSED:
             self._stop(got)
 
-    def _stop(self, got: object) -> None:
+    def _stop(self, got: object, error: Exception | None = None) -> None:
         of, work = self.of, self._work
         self.of = self._work = None
         self._steps = _NOTHING
         if of is not None and work is not None:
             if got is _OVER:
-                self.over(of)
+                self.over(of, error)
             else:
                 self.leave(of, work, got)
 
     @abstractmethod
-    def over(self, of: T) -> None:
-        """The coroutine has ended."""
+    def over(self, of: T, error: Exception | None) -> None:
+        """The coroutine has ended, and how."""
 
     @abstractmethod
     def leave(self, of: T, work: Work, awaited: object) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -82,20 +83,29 @@ class Api:
 
     async def answer(self, caller: HttpCaller) -> None:
         """Answer a request, whatever it asks."""
-        known = caller.known
         try:
-            if known is not None and (said := known.said) is not None:
-                caller.max_body = self._max_body_bytes
-                address = caller.connection.address
-                if self._trusted_proxies:
-                    address = self._address(caller)
-                body = caller.take_whole() if caller.received else None
-                await self._pipeline.run(_call_again(said, address, body), caller)
+            known = caller.known
+            if known is not None and known.said is not None:
+                await self.again(caller, known.said)
             else:
                 await self._answer(caller)
-        except Exception:  # noqa: BLE001 - the last place where a fault of ours can still get a clear answer
-            _log.exception("a request failed by a fault of the gateway")
-            await _fault(caller)
+        except Exception as fault:  # noqa: BLE001 - the last place where a fault of ours can still get a clear answer
+            await self.explain(caller, fault)
+
+    def again(self, caller: HttpCaller, said: Said) -> Coroutine[Any, Any, None]:
+        """Answer a request whose head is known, and has been answered before. What this raises is a fault of
+        the gateway, still to be explained."""
+        caller.max_body = limit = self._max_body_bytes
+        address = caller.connection.address
+        if self._trusted_proxies:
+            address = self._address(caller)
+        body = caller.part() if caller.received and caller.size <= limit else None
+        return self._pipeline.run(_call_again(said, address, body), caller)
+
+    async def explain(self, caller: HttpCaller, fault: Exception) -> None:
+        """Tell of a fault of the gateway: the log all of it, the caller that there was one."""
+        _log.error("a request failed by a fault of the gateway", exc_info=fault)
+        await _fault(caller)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The dashboard's WebSocket."""
@@ -139,8 +149,8 @@ class Api:
             await self._models(call, caller, found)
         else:
             _ask(call, found)
-            if (known := caller.known) is not None:
-                known.said = call.said = _said(call)
+            if (known := caller.known) is not None and (said := _said(call)) is not None:
+                known.said, known.answerer, call.said = said, self, said
             await self._pipeline.run(call, caller)
 
     async def _page(self, path: str, headers: HeaderList, caller: HttpCaller) -> bool:
@@ -231,22 +241,24 @@ def _said(call: Call) -> Said | None:
 
 def _call_again(said: Said, address: str | None, body: bytes | None) -> Call:
     """The call that a known head stands for."""
-    started_s, started_ms = time.perf_counter(), time.time_ns() // 1_000_000
-    return Call(
-        id=_new_id(started_ms),
-        started_s=started_s,
-        started_ms=started_ms,
-        method=said.method,
-        path=said.path,
-        label=said.label,
-        endpoint=said.endpoint,
-        headers=said.headers,
-        key=said.key,
-        address=address,
-        query=said.query,
-        asked=said.asked,
-        said=said,
-        body=body,
+    started_ms = time.time_ns() // 1_000_000
+    return Call(  # by place: what is made for each request
+        _new_id(started_ms),
+        time.perf_counter(),
+        started_ms,
+        said.method,
+        said.path,
+        said.label,
+        said.endpoint,
+        said.headers,
+        said.key,
+        address,
+        said.query,
+        None,
+        said.asked,
+        None,
+        said,
+        body,
     )
 
 

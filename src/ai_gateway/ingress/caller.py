@@ -7,7 +7,7 @@ together with the first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,10 +20,11 @@ from ai_gateway.ingress.process_wide import PROCESS
 from ai_gateway.ingress.responses import SECURITY_HEADERS
 
 if TYPE_CHECKING:
+    from ai_gateway.call import Said
     from ai_gateway.ingress.connection import GatewayProtocol
     from ai_gateway.ingress.known_head import KnownHead
 
-__all__ = ["Application", "HttpCaller", "Receive", "Scope", "Send"]
+__all__ = ["Answerer", "Application", "HttpCaller", "Receive", "Scope", "Send"]
 
 # ASGI's own types: a scope and a message are mappings of anything (ASGI specification 3.0).
 Scope = MutableMapping[str, Any]
@@ -157,10 +158,6 @@ class HttpCaller(msgspec.Struct, eq=False):
         if self.size > self.max_body:
             raise self._too_large()
         return self.part()
-
-    def take_whole(self) -> bytes | None:
-        """The body of a request that has come whole; None where it is too large."""
-        return self.part() if self.size <= self.max_body else None
 
     async def more(self) -> None:
         """Until something more of the body has come, or the request is over."""
@@ -327,6 +324,16 @@ class HttpCaller(msgspec.Struct, eq=False):
     def _too_large(self) -> BodyTooLarge:
         self.parts = []
         return BodyTooLarge(f"the request body is over {self.max_body} bytes")
+
+
+class Answerer(Protocol):
+    """What answers requests with heads that are known."""
+
+    def again(self, caller: HttpCaller, said: Said) -> Coroutine[Any, Any, None]:  # Any: as of `Work`
+        """Answer one more of them. What it raises, or its end without an answer, is told by `explain`."""
+        ...
+
+    async def explain(self, caller: HttpCaller, fault: Exception) -> None: ...
 
 
 class Application(Protocol):

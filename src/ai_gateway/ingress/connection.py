@@ -335,14 +335,16 @@ class GatewayProtocol(asyncio.Protocol):
         self._patience.rest()
         before, run = self._latest, self._run
         caller = self._caller_of(known, len(body), [body])
+        said, answerer = known.said, known.answerer
         if (
-            (before is None or before.finished)
-            and known.said is not None
+            said is not None
+            and answerer is not None
+            and (before is None or before.finished)
             and run.of is None
             and not PROCESS.draining
         ):
             self._latest = self.active = caller
-            run.start(caller, self._app.answer(caller))
+            run.start(caller, answerer.again(caller, said))
         else:
             self._enter(caller)
 
@@ -403,22 +405,31 @@ class GatewayProtocol(asyncio.Protocol):
         finally:
             if task is not None:
                 self.server_state.tasks.discard(task)  # nothing is waited for from here on
-            caller.task = None
-            if not caller.finished:
-                self.give_up(caller)
+            self.give_up(caller)
 
     def serve_on(self, caller: HttpCaller, rest: Coroutine[Any, Any, None]) -> None:  # Any: as of `Work`
         """What is left of a run, as a task."""
 
         def over(task: asyncio.Task[None]) -> None:
-            self.server_state.tasks.discard(task)
-            caller.task = None
-            if not caller.finished:
-                self.give_up(caller)
+            error = None if task.cancelled() else task.exception()
+            self.run_over(caller, error if isinstance(error, Exception) else None)
 
-        caller.task = self.loop.create_task(rest)
-        self.server_state.tasks.add(caller.task)
-        caller.task.add_done_callback(over)
+        self._serve_apart(caller, rest).add_done_callback(over)
+
+    def run_over(self, caller: HttpCaller, error: Exception | None) -> None:
+        """A run has ended, perhaps as a task."""
+        known = caller.known
+        if error is not None and known is not None and known.answerer is not None:
+            explaining = self._serve_apart(caller, known.answerer.explain(caller, error))
+            explaining.add_done_callback(lambda _: self.give_up(caller))
+        else:
+            self.give_up(caller)
+
+    def _serve_apart(self, caller: HttpCaller, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = caller.task = self.loop.create_task(work)
+        self.server_state.tasks.add(task)
+        task.add_done_callback(self.server_state.tasks.discard)
+        return task
 
     def _leave_run(self) -> None:
         """Let a task go on with it: the server knows of tasks, and cancels them."""
@@ -428,7 +439,10 @@ class GatewayProtocol(asyncio.Protocol):
             run.leave_at_pause()
 
     def give_up(self, caller: HttpCaller) -> None:
-        """Its answer is not out and never will be."""
+        """Nobody answers it any more."""
+        caller.task = None
+        if caller.finished:
+            return
         caller.finished = True
         if self.active is caller:
             self.active = None

@@ -9,7 +9,12 @@ Source: RFC 9112 (HTTP/1.1), sections 2.2 and 6.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ai_gateway.call import Said
+
+if TYPE_CHECKING:
+    from ai_gateway.ingress.caller import Answerer
 
 __all__ = ["KnownHead"]
 
@@ -31,6 +36,7 @@ class KnownHead:
         "_before",
         "_digits",
         "_headers",
+        "answerer",
         "method",
         "path",
         "query",
@@ -61,6 +67,8 @@ class KnownHead:
         self.query = query
         self.said: Said | None = None
         """What whoever answers has made of it."""
+        self.answerer: Answerer | None = None
+        """Who that is, where `said` is all that it needs."""
 
     @classmethod
     def of(

@@ -17,9 +17,9 @@ class RequestRun(Run[HttpCaller]):
 
     __slots__ = ()
 
-    def over(self, of: HttpCaller) -> None:
-        if not of.finished:
-            of.connection.give_up(of)
+    def over(self, of: HttpCaller, error: Exception | None) -> None:
+        if error is not None or not of.finished:
+            of.connection.run_over(of, error)
 
     def leave(self, of: HttpCaller, work: Work, awaited: object) -> None:
         of.connection.serve_on(of, _Rest(work, awaited))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
-import pytest
-
+from ai_gateway.call import Said
 from ai_gateway.core import runs
 from ai_gateway.core.runs import PAUSE, Run, as_task
+from ai_gateway.dialects.endpoints import PLAIN
+from ai_gateway.dialects.interface import Asked
 from ai_gateway.ingress.caller import HttpCaller
 from tests.unit.ingress.test_connection import App, Line
 
@@ -30,8 +31,13 @@ class KnowingApp(App):
         known = caller.known
         assert known is not None
         if known.said is None:
-            known.said = cast(Any, Said(caller))
-        elif caller.path == "/pause":
+            known.said, known.answerer = said(caller), self
+            await super().answer(caller)
+        else:
+            await self.again(caller, known.said)
+
+    async def again(self, caller: HttpCaller, said: Said) -> None:
+        if caller.path in ("/pause", "/fault"):
             await self._pause(caller)
         elif caller.path == "/turn":
             await asyncio.sleep(0)
@@ -39,10 +45,16 @@ class KnowingApp(App):
             await as_task()
             async with asyncio.timeout(GIVEN_UP_S):
                 await self.go.wait()
-        elif caller.path == "/fault":
-            await self._pause(caller)
-            raise SystemError("a fault")
+        elif caller.path == "/late-fault":
+            await asyncio.sleep(0)
+        if caller.path.endswith("fault"):
+            raise ValueError("a fault")
         await super().answer(caller)
+
+    async def explain(self, caller: HttpCaller, fault: Exception) -> None:
+        self.failures.append(str(fault))
+        if self.go.is_set():
+            await caller.reply(500, [(b"x", b"y")], b"sorry")
 
     async def _pause(self, caller: HttpCaller) -> None:
         self.paused = runs.current
@@ -57,9 +69,18 @@ class KnowingApp(App):
             raise
 
 
-class Said:
-    def __init__(self, caller: HttpCaller) -> None:
-        self.headers = caller.headers
+def said(caller: HttpCaller) -> Said:
+    return Said(
+        method=caller.method,
+        path=caller.path,
+        label=caller.path,
+        endpoint=PLAIN,
+        headers=caller.headers,
+        key=None,
+        query="",
+        asked=Asked(),
+        content_type=None,
+    )
 
 
 def ask(path: str, body: bytes = BODY) -> bytes:
@@ -214,11 +235,32 @@ async def test_requests_behind_it_wait_for_their_turn(line: Line, app: KnowingAp
 
 
 @known("/fault")
-async def test_a_fault_ends_the_connection(line: Line, app: KnowingApp) -> None:
+async def test_a_fault_is_explained(line: Line, app: KnowingApp) -> None:
+    app.go.set()
     line.protocol.data_received(ask("/fault"))
     assert app.paused is not None
-    with pytest.raises(SystemError):
-        app.paused.go_on()
-    assert line.wire.closed
+    app.paused.go_on()
     assert runs.current is None
+    await line.settle()
+    assert app.failures == ["a fault"]
+    assert line.answers() == [(500, b"sorry")]
+    assert not line.state.tasks
+
+
+@known("/late-fault")
+async def test_a_fault_of_what_has_become_a_task_is_explained(line: Line, app: KnowingApp) -> None:
+    app.go.set()
+    await line.say(ask("/late-fault"))
+    await line.settle()
+    assert app.failures == ["a fault"]
+    assert line.answers() == [(500, b"sorry")]
+    assert not line.state.tasks
+
+
+@known("/late-fault")
+async def test_what_nobody_answers_ends_the_connection(line: Line, app: KnowingApp) -> None:
+    await line.say(ask("/late-fault"))
+    await line.settle()
+    assert app.failures == ["a fault"]
+    assert line.wire.closed
     assert not line.wire.written
