@@ -111,9 +111,7 @@ class Caller(Protocol):
         """Raises: BodyTooLarge."""
         ...
 
-    def reply(
-        self, status: int, headers: HeaderList, body: bytes, lines: bytes = b""
-    ) -> Awaitable[None]:
+    def reply(self, status: int, headers: HeaderList, body: bytes, lines: bytes = b"") -> Awaitable[None]:
         """A whole answer. `lines` are further headers, as they are written: a name, a colon, a space, a value
         and a line's end each."""
         ...

@@ -190,9 +190,7 @@ class HttpCaller(msgspec.Struct, eq=False):
         self.parts = []
         return b"".join(parts)
 
-    def reply(
-        self, status: int, headers: HeaderList, body: bytes, lines: bytes = b""
-    ) -> Awaitable[None]:
+    def reply(self, status: int, headers: HeaderList, body: bytes, lines: bytes = b"") -> Awaitable[None]:
         """Written already where nothing is in the way."""
         connection = self.connection
         line = _STATUS_LINES.get(status)
