@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ _FIELDS = RequestRecord.__struct_fields__
 _COST, _OUTCOME, _LOGS, _BODIES = map(
     _FIELDS.index, ("cost_usd", "admitted", "attempt_log", "caller_request")
 )
+_id = itemgetter(_FIELDS.index("id"))
 OWN = slice(_COST + 1)
 """What no row shares with others, its cost the last of it."""
 COLUMNS = """
@@ -115,6 +117,7 @@ class Alike:
         """Write the rows themselves. Raises: sqlite3.Error."""
         outcomes: dict[Values, list[Values]] = {}
         for group in self.groups:
+            group.rows.sort(key=_id)  # by their start: each index is written from its end on
             left = self._insert(connection, group.kind, group.shared, group.rows, _PIECES)
             if left:
                 outcomes.setdefault(left[0][_SAME_OUTCOME.shared], []).extend(left)
