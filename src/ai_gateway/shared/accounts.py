@@ -1,7 +1,9 @@
-"""Accounts of clients that several processes share, exactly.
+"""One client's use of its limits, as one of several processes sees it.
 
 The rules are `policy.account`'s: under the record's lock, a process loads the numbers into an account of its
-own, lets it decide, and stores what has come of it. A reservation is its own process' business; what it holds
+own, lets it decide, and stores what has come of it. An admission that is far from every limit, and what is
+settled of it, do that number by number, in the memory itself: no more than one of a process that dies is left
+half done, and `release` adds up anew what it held. A reservation is its own process' business; what it holds
 is noted in that process' row too, so that it can be released when the process dies.
 """
 
@@ -10,10 +12,8 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from fcntl import LOCK_EX, LOCK_UN, lockf
-from typing import Any
 
-import msgspec
+from msgspec.structs import astuple
 
 from ai_gateway.core.headroom import UNLIMITED, LimitState, Room
 from ai_gateway.core.structs import quick_to_set
@@ -21,17 +21,26 @@ from ai_gateway.errors import Unauthenticated
 from ai_gateway.policy.account import Reservation
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.interface import Spent
-from ai_gateway.policy.limits import Limits, Used, Want
+from ai_gateway.policy.limits import DEFAULT_OUTPUT_TOKENS, MOST_TOKENS, TINY_USD, Limits, Used, Want
 from ai_gateway.shared.local import LocalAccount
-from ai_gateway.shared.records import HEAD_AT, ROW, STATE_BYTES, STATES_AT, SUMS, Record
+from ai_gateway.shared.records import RING, STATE_BYTES, STATES_AT, SUMS, Record, Word
 from ai_gateway.shared.region import Column, Region
+from ai_gateway.shared.rows import Row, month_number
 
 __all__ = ["Gone", "SharedAccount", "SharedReservation"]
 
-_FIRST, _WORDS = (STATES_AT - HEAD_AT) // 8, STATE_BYTES // 8
-"""In words of the head: where the first state begins, and its length. A state begins with its number."""
 _MOST = 2**62
 """Sums stay here rather than leave their 64 bits: providers may name any figure."""
+_TOLD = struct.Struct("<qq8xqq24xqd")
+"""Of the sums, what answers tell: tokens in and out, and reserved; what is noted, and the newest."""
+_TOLD_AT = 8 * Word.INPUT
+# Once: members of an enumeration are looked up slowly.
+_IN_FLIGHT, _REQUESTS, _INPUT, _OUTPUT, _USD = map(
+    int, (Word.IN_FLIGHT, Word.REQUESTS, Word.INPUT, Word.OUTPUT, Word.USD)
+)
+_HELD_INPUT, _HELD_OUTPUT, _HELD_USD = map(int, (Word.HELD_INPUT, Word.HELD_OUTPUT, Word.HELD_USD))
+_MONTH_USD, _MONTH_HELD_USD = int(Word.MONTH_USD), int(Word.MONTH_HELD_USD)
+_NOTED, _NEWEST_S, _LOOKS, _CLOCK_S = map(int, (Word.NOTED, Word.NEWEST_S, Word.LOOKS, Word.CLOCK_S))
 
 
 class Gone(Exception):
@@ -42,19 +51,18 @@ class SharedAccount:
     """One client's account, as one process sees it."""
 
     __slots__ = (
-        "_at",
         "_busy",
         "_calendar",
-        "_changes",
         "_clock_s",
-        "_day_s",
-        "_file",
         "_lock",
         "_memory",
-        "_month",
+        "_number",
+        "_reals",
         "_row",
-        "_row_at",
+        "_stored",
+        "_words",
         "generation",
+        "gone",
         "head",
         "local",
         "record",
@@ -63,20 +71,21 @@ class SharedAccount:
     def __init__(self, region: Region, record: Record, slot: int, calendar: Calendar, wall_s: float) -> None:
         self.record = record
         self.head = record.head()
-        """The generation, which state counts; then both states."""
+        """The generation, and how often the sums were stored."""
         self._memory = record.memory
         self._calendar = calendar
-        self._file, self._lock = region.file, record.index + 1
+        self._lock, self._number = record.lock(region), record.index + 1
         self._busy = region.cell(Column.BUSY, slot)
         self.generation = record.generation
+        self.gone = False
+        """The record has been found to belong to another client by now."""
         self.local = LocalAccount(record, calendar, wall_s)
-        self._day_s, self._month = self.local.day.start_s, _number(self.local.day.month)
         self._clock_s = 0.0
         """The latest time that anybody has looked at it."""
-        self._changes = -1
-        """Of the state that `local` has."""
-        self._row = record.row(slot)
-        self._row_at = record.row_at(slot)
+        self._stored = -1
+        """What `_words` and `_reals` are for: the sums that count, as whole numbers and as others."""
+        self._words, self._reals = record.state(0)
+        self._row = Row(record, slot)
 
     def admit(self, limits: Limits, want: Want, now_s: float, wall_s: float) -> SharedReservation:
         """As `Account.admit`. Raises: LimitReached, ContextLengthExceeded; Unauthenticated, see `Gone`."""
@@ -84,43 +93,139 @@ class SharedAccount:
             self._take()
         except Gone:
             raise Unauthenticated("this client has just been deleted") from None
-        local = self.local
+        local, words, asked = self.local, self._words, want.output_tokens
         try:
-            if now_s < self._clock_s:  # another process read its clock later, and came first
-                now_s = self._clock_s
-            self._clock_s = now_s
-            own = local.admit(limits, want, now_s, wall_s)
-            local.keep_noted()
+            reals, noted, in_flight = self._reals, words[_NOTED], words[_IN_FLIGHT]
+            if now_s < (clock_s := reals[_CLOCK_S]):  # another process read its clock later, and came first
+                now_s = clock_s
+            if asked is None:
+                asked = DEFAULT_OUTPUT_TOKENS
+            if not (
+                limits is local.measured
+                and now_s < local.due_s
+                and noted < local.stop
+                and wall_s < local.day.end_s
+                and in_flight < limits.most_concurrency
+                and 0 <= asked <= MOST_TOKENS
+                and (not limits.counts_tokens or self._has_ample(limits, want, asked))
+            ):
+                return self._admit_by_all_rules(limits, want, now_s, wall_s)
+            row, given = self._row, want.input_tokens
+            row.hold(
+                1, given, asked
+            )  # first of all: who dies in the midst of this has something to be released
+            local.ring[(local.ring_at + noted) % RING] = reals[_NEWEST_S] = reals[_CLOCK_S] = now_s
+            words[_NOTED] = noted + 1
+            words[_IN_FLIGHT] = in_flight + 1
+            words[_REQUESTS] += 1
+            words[_HELD_INPUT] += given
+            words[_HELD_OUTPUT] += asked
+            if usd := want.input_usd + asked * want.output_usd:
+                self._hold_usd(usd)
+        finally:
+            self._lock.give(self._lock.key)
+        today, month, day = local.today, local.month, local.day.name
+        bounded = limits.output_tokens > 0 or (limits.has_budget and want.output_usd > 0.0)
+        return SharedReservation(
+            local, limits, want, today, month, now_s, given, usd, day, asked, False, bounded, True, self
+        )
+
+    def _has_ample(self, limits: Limits, want: Want, asked: int) -> bool:
+        """Whether each quota of tokens, and each budget, has room for all that is asked, without question."""
+        words = self._words
+        if (
+            words[_INPUT] + words[_HELD_INPUT] + want.input_tokens > limits.most_input
+            or words[_OUTPUT] + words[_HELD_OUTPUT] + asked > limits.most_output
+        ):
+            return False
+        if not limits.has_budget:
+            return True
+        reals = self._reals
+        # Twice as much: without a doubt, whatever sums of floats are rounded to.
+        ample_usd = 2 * (want.input_usd + asked * want.output_usd) + TINY_USD
+        return (
+            ample_usd < limits.most_usd_day - reals[_USD] - reals[_HELD_USD]
+            and ample_usd < limits.most_usd_month - reals[_MONTH_USD] - reals[_MONTH_HELD_USD]
+        )
+
+    def _admit_by_all_rules(
+        self, limits: Limits, want: Want, now_s: float, wall_s: float
+    ) -> SharedReservation:
+        """Raises: LimitReached, ContextLengthExceeded."""
+        local = self.local
+        self._load()
+        self._clock_s = now_s
+        try:
+            own = SharedReservation(*astuple(local.admit(limits, want, now_s, wall_s)))
+            own.shared = self
+            # Known to all with the sums that are stored next.
+            local.ring[(local.ring_at + local.noted - 1) % RING] = local.moments.pop()
+            if self._row.day_s != local.day.start_s:
+                self._row.turn(local.day)
             self._note(own, 1, own.held_input, own.allowance, own.usd)
         finally:
-            self._give()
-        return SharedReservation(self, own, own.day, own.allowance, own.capped, own.bounded)
+            self._store()
+        return own
 
-    def settle(self, own: Reservation, input_tokens: int, output_tokens: int, usd: float | None) -> None:
+    def settle(
+        self, own: SharedReservation, input_tokens: int, output_tokens: int, usd: float | None
+    ) -> None:
         """As `Reservation.settle`; a client that was deleted has no account to settle."""
         try:
             self._take()
         except Gone:
             return
+        words = self._words
         try:
-            held = own.usd
-            own.settle(input_tokens, output_tokens, usd)
-            self._note(own, -1, -own.held_input, -own.allowance, -held)
+            given, taken = words[_INPUT] + input_tokens, words[_OUTPUT] + output_tokens
+            if own.today is not self.local.today or given > _MOST or taken > _MOST:
+                self._settle_by_all_rules(own, input_tokens, output_tokens, usd)
+                return
+            own.open = False
+            held_input, allowance = own.held_input, own.allowance
+            words[_INPUT], words[_OUTPUT] = given, taken
+            words[_HELD_INPUT] -= held_input
+            words[_HELD_OUTPUT] -= allowance
+            words[_IN_FLIGHT] -= 1
+            if own.usd:
+                self._hold_usd(-own.usd)
+            if usd:
+                self._reals[_USD] += usd
+                self._reals[_MONTH_USD] += usd
+            self._row.hold(-1, -held_input, -allowance)  # last of all, as above
         finally:
-            self._give()
+            self._lock.give(self._lock.key)
 
-    def cancel(self, own: Reservation) -> None:
+    def _settle_by_all_rules(
+        self, own: SharedReservation, input_tokens: int, output_tokens: int, usd: float | None
+    ) -> None:
+        self._load()
+        held_usd = own.usd
+        Reservation.settle(own, input_tokens, output_tokens, usd)
+        self._store()
+        self._note(own, -1, -own.held_input, -own.allowance, -held_usd)
+
+    def _hold_usd(self, usd: float) -> None:
+        """Reserve so much of today and of this month, or less."""
+        reals = self._reals
+        reals[_HELD_USD] = max(0.0, reals[_HELD_USD] + usd)  # sums of floats come back to almost 0
+        reals[_MONTH_HELD_USD] = max(0.0, reals[_MONTH_HELD_USD] + usd)
+        self._row.hold_usd(usd, usd)
+
+    def cancel(self, own: SharedReservation) -> None:
         """As `Reservation.cancel`. Raises: Gone."""
-        with self.hold():
-            held = own.usd
-            own.cancel()
-            self._note(own, -1, -own.held_input, -own.allowance, -held)
+        with self.hold() as local:
+            held_usd = own.usd
+            Reservation.settle(own, 0, 0, None)
+            own.today.requests -= 1
+            local.take_back(own.at_s)
+            self._note(own, -1, -own.held_input, -own.allowance, -held_usd)
 
-    def more(self, own: Reservation, reserve: Callable[[int], bool], tokens: int) -> bool:
+    def more(self, own: SharedReservation, reserve: Callable[[Reservation, int], bool], tokens: int) -> bool:
         """As `Reservation.covers` or `another`, whichever `reserve` is. Raises: Gone."""
         with self.hold():
             held, allowance, usd = own.held_input, own.allowance, own.usd
-            done = reserve(tokens)
+            done = reserve(own, tokens)
             self._note(own, 0, own.held_input - held, own.allowance - allowance, own.usd - usd)
         return done
 
@@ -132,24 +237,40 @@ class SharedAccount:
         """
         self._take()
         try:
-            yield self.local
+            self._load()
+            try:
+                yield self.local
+            finally:
+                self._store()
         finally:
-            self._give()
+            self._lock.give(self._lock.key)
 
     def room(self, limits: Limits, now_s: float, wall_s: float) -> Room:
         """As `Account.room`."""
-        local = self.local
+        local, stored = self.local, self._stored
         # Without a lock, unless somebody has to look at a window, or to begin a new day.
-        if self._peek() and limits is local.measured and now_s < local.due_s and wall_s < local.day.end_s:
-            return local.room(limits, now_s, wall_s)
+        if (
+            self.head[1] == stored
+            and limits is local.measured
+            and now_s < local.due_s
+            and wall_s < local.day.end_s
+        ):
+            today = local.today
+            (
+                today.input_tokens,
+                today.output_tokens,
+                today.held_input,
+                today.held_output,
+                local.noted,
+                local.newest_s,
+            ) = _TOLD.unpack_from(self._memory, STATES_AT + (stored & 1) * STATE_BYTES + _TOLD_AT)
+            if self.head[1] == stored:
+                return local.room(limits, now_s, wall_s)
         try:
-            self._take()
+            with self.hold():
+                return local.room(limits, self._later(now_s), wall_s)
         except Gone:
             return UNLIMITED
-        try:
-            return local.room(limits, self._later(now_s), wall_s)
-        finally:
-            self._give()
 
     def _later(self, now_s: float) -> float:
         """The time, which goes on for all processes together: at a moment before the latest look, more would
@@ -206,198 +327,119 @@ class SharedAccount:
             local.today.held_input = sum(row[3] for row in today)
             local.today.held_output = sum(row[4] for row in today)
             local.today.held_usd = sum(row[5] for row in today)
-            local.month.held_usd = sum(row[6] for row in rows if row[1] == self._month)
+            month = month_number(local.day)
+            local.month.held_usd = sum(row[6] for row in rows if row[1] == month)
             local.mend()
 
     def _take(self) -> None:
-        """Lock it, and load the sums. Raises: Gone."""
-        lock, head = self._lock, self.head
-        lockf(self._file, LOCK_EX, 1, lock)
-        self._busy[0] = lock
-        if head[0] != self.generation:
-            self._let_go()
-            raise Gone
-        if head[_FIRST + head[1] * _WORDS] != self._changes:
-            self._load(SUMS.unpack_from(self._memory, STATES_AT + head[1] * STATE_BYTES))
-
-    def _peek(self) -> bool:
-        """Load the sums without a lock, to tell of them; False where somebody just changes them."""
-        memory, head = self._memory, self.head
-        which = head[1]
-        if head[_FIRST + which * _WORDS] == self._changes:
-            return head[0] == self.generation
-        start = STATES_AT + which * STATE_BYTES
-        state = bytes(memory[start : start + STATE_BYTES])
-        sums = SUMS.unpack_from(state)
-        if sums[0] != sums[-1] or state != memory[start : start + STATE_BYTES]:
-            return False
-        if head[0] != self.generation:
-            return False
-        self._load(sums)
-        return True
-
-    def _load(self, sums: tuple[Any, ...]) -> None:  # Any: as `struct` has it; the types are those of `SUMS`
-        local = self.local
-        if sums[1] != self._day_s or sums[2] != self._month:
-            self._turn(sums[1], sums[2])
-        today, month, looks = local.today, local.month, local.looks
-        (
-            self._changes,
-            _,
-            _,
-            local.in_flight,
-            today.requests,
-            today.input_tokens,
-            today.output_tokens,
-            today.usd,
-            today.held_input,
-            today.held_output,
-            today.held_usd,
-            month.usd,
-            month.held_usd,
-            local.noted,
-            local.newest_s,
-            local.due_s,
-            local.ring_at,
-            local.looks,
-            self._clock_s,
-            _,
-        ) = sums
-        if looks != local.looks:
-            local.measured = None
-
-    def _turn(self, day_s: float, month: int) -> None:
-        """To another day than this process has known, or to another month."""
-        local = self.local
-        if day_s and day_s != self._day_s:
-            local.day, local.today = self._calendar.day(day_s), Used()
-            self._day_s, local.measured = day_s, None
-        if month and month != self._month:
-            local.month, self._month = Used(), month
-
-    def _give(self) -> None:
-        """Store the numbers, and unlock it."""
-        try:
-            local = self.local
-            if local.touched:
-                local.store_windows()
-            if local.day.start_s != self._day_s:
-                self._follow()
-            try:
-                self._store()
-            except struct.error:
-                _bound(local.today)
-                self._store()
-        finally:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        self._busy[0] = 0
-        lockf(self._file, LOCK_UN, 1, self._lock)
-
-    def _store(self) -> None:
-        local, head = self.local, self.head
-        today, month = local.today, local.month
-        self._changes = changes = self._changes + 1
-        other = 1 - head[1]
-        SUMS.pack_into(
-            self._memory,
-            STATES_AT + other * STATE_BYTES,
-            changes,
-            self._day_s,
-            self._month,
-            local.in_flight,
-            today.requests,
-            today.input_tokens,
-            today.output_tokens,
-            today.usd,
-            today.held_input,
-            today.held_output,
-            today.held_usd,
-            month.usd,
-            month.held_usd,
-            local.noted,
-            local.newest_s,
-            local.due_s,
-            local.ring_at,
-            local.looks,
-            self._clock_s,
-            changes,
-        )
-        head[1] = other
-
-    def _note(
-        self, own: Reservation, requests: int, input_tokens: int, output_tokens: int, usd: float
-    ) -> None:
-        """Bring a change of what is reserved into this process' row."""
-        local = self.local
-        if local.day.start_s != self._day_s:
+        """Lock it, and follow what others have stored. Raises: Gone."""
+        take, give, key, found = self._lock
+        if code := take(key):
+            found(code, key)
+        if self.head[1] != self._stored:
+            if self.head[0] != self.generation:
+                self.gone = True
+                give(key)
+                raise Gone
             self._follow()
-        day_s, month, in_flight, given, taken, of_day, of_month = self._row
-        in_flight += requests
-        if own.today is local.today:
-            if day_s != self._day_s:
-                day_s, given, taken, of_day = self._day_s, 0, 0, 0.0
-            given += input_tokens
-            taken += output_tokens
-            of_day += usd
-        if own.month is local.month:
-            if month != self._month:
-                month, of_month = self._month, 0.0
-            of_month += usd
-        if not in_flight:
-            given = taken = 0
-            of_day = of_month = 0.0  # sums of floats come back to almost 0
-        row = self._row = (day_s, month, in_flight, given, taken, of_day, of_month)
-        ROW.pack_into(self._memory, self._row_at, *row)
 
     def _follow(self) -> None:
-        """The account has begun a new day."""
-        self._day_s, self._month = self.local.day.start_s, _number(self.local.day.month)
+        """To the sums that count by now."""
+        self._stored = stored = self.head[1]
+        self._words, self._reals = self.record.state(stored)
+        local, day_s, looks = self.local, self._reals[Word.DAY_S], self._words[_LOOKS]
+        if day_s and day_s != local.day.start_s:  # 0: nobody has stored any
+            day = self._calendar.day(day_s)
+            if day.month != local.day.month:
+                local.month = Used()
+            local.day, local.today = day, Used()
+            local.measured = None
+        if looks != local.looks:
+            local.looks, local.measured = looks, None
+
+    def _load(self) -> None:
+        """Have the sums in `local`, to change more than numbers of them."""
+        self._busy[0] = self._number
+        local = self.local
+        today, month = local.today, local.month
+        (
+            _,
+            local.in_flight,
+            today.requests,
+            today.input_tokens,
+            today.output_tokens,
+            today.usd,
+            today.held_input,
+            today.held_output,
+            today.held_usd,
+            month.usd,
+            month.held_usd,
+            local.noted,
+            local.newest_s,
+            _,
+            self._clock_s,
+        ) = SUMS.unpack_from(self._memory, STATES_AT + (self._stored & 1) * STATE_BYTES)
+
+    def _store(self) -> None:
+        """Have the sums of `local` count."""
+        local, day_s = self.local, self.local.day.start_s
+        if day_s != self._reals[Word.DAY_S]:
+            _ = local.windows  # what others have measured does not hold any more
+        if local.touched:
+            local.store_windows()
+        today, month, stored = local.today, local.month, self._stored + 1
+        sums = (day_s, local.in_flight, *astuple(today), month.usd, month.held_usd)
+        noted = (local.noted, local.newest_s, local.looks, self._clock_s)
+        at = STATES_AT + (stored & 1) * STATE_BYTES
+        try:
+            SUMS.pack_into(self._memory, at, *sums, *noted)
+        except struct.error:
+            _bound(today)
+            sums = (day_s, local.in_flight, *astuple(today), month.usd, month.held_usd)
+            SUMS.pack_into(self._memory, at, *sums, *noted)
+        self.head[1] = self._stored = stored
+        self._words, self._reals = self.record.state(stored)
+
+    def _note(
+        self, own: SharedReservation, requests: int, input_tokens: int, output_tokens: int, usd: float
+    ) -> None:
+        """Bring a change of what is reserved into this process' row."""
+        local, of_today = self.local, own.today is self.local.today
+        if of_today:
+            self._row.hold(requests, input_tokens, output_tokens)
+        else:
+            self._row.hold(requests, 0, 0)
+        if usd:
+            self._row.hold_usd(usd if of_today else 0.0, usd if own.month is local.month else 0.0)
 
 
 @quick_to_set
-class SharedReservation(msgspec.Struct, eq=False, gc=False):
+class SharedReservation(Reservation, eq=False, gc=False):
     """A request that was admitted by this process. Settled or cancelled exactly once."""
 
-    account: SharedAccount
-    own: Reservation
-    day: str
-    allowance: int
-    capped: bool
-    bounded: bool
+    shared: SharedAccount | None = None
 
     def covers(self, output_tokens: int) -> bool:
         """As `Reservation.covers`; what has been reserved is known without a look at the others."""
-        if output_tokens <= self.allowance:
-            return True
-        return self._more(self.own.covers, output_tokens)
+        return output_tokens <= self.allowance or self._more(Reservation.covers, output_tokens)
 
     def another(self, input_tokens: int) -> bool:
-        return self._more(self.own.another, input_tokens)
-
-    def _more(self, reserve: Callable[[int], bool], tokens: int) -> bool:
-        own = self.own
-        try:
-            done = self.account.more(own, reserve, tokens)
-        except Gone:
-            return False
-        self.allowance, self.capped = own.allowance, own.capped
-        return done
+        return self._more(Reservation.another, input_tokens)
 
     def settle(self, input_tokens: int, output_tokens: int, usd: float | None) -> None:
-        if self.own.open:
-            self.account.settle(self.own, input_tokens, output_tokens, usd)
+        if self.open and self.shared is not None:
+            self.shared.settle(self, input_tokens, output_tokens, usd)
 
     def cancel(self) -> None:
-        if self.own.open:
+        if self.open and self.shared is not None:
             with contextlib.suppress(Gone):
-                self.account.cancel(self.own)
+                self.shared.cancel(self)
 
-
-def _number(month: str) -> int:
-    """YYYY-MM as YYYYMM."""
-    return int(month[:4]) * 100 + int(month[5:])
+    def _more(self, reserve: Callable[[Reservation, int], bool], tokens: int) -> bool:
+        try:
+            return self.shared is not None and self.shared.more(self, reserve, tokens)
+        except Gone:
+            return False
 
 
 def _bound(today: Used) -> None:

@@ -30,11 +30,15 @@ class SharedLimiter:
 
     def account(self, client_id: str, wall_s: float) -> SharedAccount:
         """The client's account, opened where there is none. Raises: OSError where there is no memory."""
-        account = self._accounts.get(client_id)
-        if account is None or account.head[0] != account.generation:
-            record = self._records.find(client_id)
-            account = SharedAccount(self._region, record, self._slot, self.calendar, wall_s)
-            self._accounts[client_id] = account
+        try:
+            account = self._accounts[client_id]
+            if not account.gone:
+                return account
+        except KeyError:
+            pass
+        record = self._records.find(client_id)
+        account = SharedAccount(self._region, record, self._slot, self.calendar, wall_s)
+        self._accounts[client_id] = account
         return account
 
     def restore_days(self, days: Iterable[Spent], *, wall_s: float) -> None:

@@ -17,7 +17,7 @@ class LocalAccount(Account):
     """What is noted stands in the record's ring, and the windows in its memory. Whoever looks at them holds
     the account's lock: they are loaded when they are first looked at after others have changed them."""
 
-    __slots__ = ("_memory", "_ring", "_seen", "_shared", "looks", "ring_at", "touched")
+    __slots__ = ("_memory", "_seen", "_shared", "looks", "ring", "ring_at", "touched")
 
     def __init__(self, record: Record, calendar: Calendar, wall_s: float) -> None:
         minute, hour, day = (
@@ -26,7 +26,7 @@ class LocalAccount(Account):
         )
         self._shared = (minute, hour, day)
         super().__init__(calendar, wall_s, self._shared)
-        self._memory, self._ring = record.memory, record.ring()
+        self._memory, self.ring = record.memory, record.ring()
         self.ring_at = 0
         """Where in the ring the first of what is noted stands."""
         self.looks = 0
@@ -36,16 +36,15 @@ class LocalAccount(Account):
         """The windows are about to be changed."""
 
     @property
+    def stop(self) -> int:
+        """How many may be noted until the next look."""
+        return self._stop
+
+    @property
     def windows(self) -> Windows:
         self._touch()
         self._take_over()
         return self._windows
-
-    def keep_noted(self) -> None:
-        """What was admitted is known to all with the sums that are stored next."""
-        moments = self.moments
-        if moments:
-            self._ring[(self.ring_at + self.noted - 1) % RING] = moments.pop()
 
     def store_windows(self) -> None:
         """They count with the sums that are stored next."""
@@ -54,7 +53,15 @@ class LocalAccount(Account):
         self._seen = self.looks
         minute, hour, day = self._shared
         at = WINDOWS_AT + (self.looks & 1) * WINDOWS.size
-        WINDOWS.pack_into(self._memory, at, *minute.numbers(), *hour.numbers(), *day.numbers())
+        WINDOWS.pack_into(
+            self._memory,
+            at,
+            *minute.numbers(),
+            *hour.numbers(),
+            *day.numbers(),
+            self.ring_at,
+            self.due_s,
+        )
 
     def mend(self) -> None:
         """Make the windows whole after a process that died while it changed them."""
@@ -76,14 +83,15 @@ class LocalAccount(Account):
         minute, hour, day = self._shared
         minute.load(*numbers[:7])
         hour.load(*numbers[7:14])
-        day.load(*numbers[14:])
+        day.load(*numbers[14:21])
+        self.ring_at, self.due_s = numbers[21:]
         self._seen = self.looks
 
     def _take_over(self) -> None:
         noted = self.noted
         if noted:
             self._touch()
-            ring, start = self._ring, self.ring_at
+            ring, start = self.ring, self.ring_at
             moments = [ring[place % RING] for place in range(start, start + noted)]
             for window in self._shared:
                 window.extend(moments)
@@ -91,8 +99,8 @@ class LocalAccount(Account):
             self.noted, self.measured = 0, None
 
     def _look(self, limits: Limits, requests: int, now_s: float) -> bool:
+        if self._seen != self.looks and not self.touched:
+            self._load()
         if now_s >= self.due_s or now_s >= self._over_s or self.noted >= MOST_NOTED:
             self._touch()
-        elif self._seen != self.looks:
-            self._load()
         return super()._look(limits, requests, now_s)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
 
 from ai_gateway.policy.admissions import MOST_NOTED
+from ai_gateway.shared.locks import LOCK_BYTES, Lock
 from ai_gateway.shared.region import Mark, Region
 from ai_gateway.shared.windows import MAX_ENTRIES
 
 __all__ = [
-    "DIRECTORY",
-    "HEAD_AT",
     "REASONS",
     "RING",
     "ROW",
@@ -23,19 +24,39 @@ __all__ = [
     "WINDOWS_AT",
     "Record",
     "Records",
+    "Word",
 ]
 
-DIRECTORY = 0
-"""The lock under which records are given to clients and taken back; an account's is its index + 1."""
 PER_CHUNK = 64
-SUMS = struct.Struct("<q dq qqqqd qqd dd qdd qqd q")
-"""How often the record was changed, and the same again at the end; the day (its first instant), the month
-(YYYYMM); requests in flight; of the day: requests, tokens in and out, USD, then what is reserved of those;
-USD of the month, and reserved; admissions that are only noted: how many, the newest, and until when nothing
-leaves a window; where in the ring they begin; how often the windows were changed; the latest time at which
-anybody has looked at any of it."""
-WINDOWS = struct.Struct("<" + "qqqdddd" * 3)
-"""Each window's own numbers, its newest entry last."""
+SUMS = struct.Struct("<d qqqqd qqd dd qdqd")
+"""The day (its first instant); requests in flight; of the day: requests, tokens in and out, USD, then what is
+reserved of those; USD of the month, and reserved; admissions that are only noted: how many, and the newest;
+how often the windows were changed; the latest time at which anybody has looked at any of it."""
+
+
+class Word(IntEnum):
+    """Of the sums, by their place."""
+
+    DAY_S = 0
+    IN_FLIGHT = 1
+    REQUESTS = 2
+    INPUT = 3
+    OUTPUT = 4
+    USD = 5
+    HELD_INPUT = 6
+    HELD_OUTPUT = 7
+    HELD_USD = 8
+    MONTH_USD = 9
+    MONTH_HELD_USD = 10
+    NOTED = 11
+    NEWEST_S = 12
+    LOOKS = 13
+    CLOCK_S = 14
+
+
+WINDOWS = struct.Struct("<" + "qqqdddd" * 3 + "qd")
+"""Each window's own numbers, its newest entry last; where in the ring what is noted begins, and until when
+nothing leaves a window."""
 ROW = struct.Struct("<dq qqqd d")
 """What one process has reserved: the day and the month that it is of; requests, tokens in and out, USD; USD
 of the month."""
@@ -54,13 +75,15 @@ REASONS = (
 
 ID_BYTES = 64
 HEAD_AT, HEAD_BYTES = ID_BYTES, 16
-"""Two numbers: the record's generation, and which of the two states counts."""
-STATES_AT = HEAD_AT + HEAD_BYTES
+"""Two numbers: the record's generation, and how often its sums were stored."""
+LOCK_AT = HEAD_AT + HEAD_BYTES
+STATES_AT = LOCK_AT + LOCK_BYTES
 STATE_BYTES = SUMS.size
-"""Of the sums. There are two: the one that does not count is written, then one number says that it does.
-`pack_into` clears what it is about to write, and a process may be killed at any moment."""
+"""Of the sums. There are two: those count that belong to the number of times they were stored, odd or even.
+The other ones are written, then that number: `pack_into` clears what it is about to write, and a process may
+be killed at any moment. In those that count, single numbers are changed: each of them at once."""
 WINDOWS_AT = STATES_AT + 2 * STATE_BYTES
-"""There are two of these as well: those count that belong to the sums' number of changes, odd or even."""
+"""There are two of these as well: those count that belong to the sums' number of the windows' changes."""
 RING_AT = WINDOWS_AT + 2 * WINDOWS.size
 RING = 2 * MOST_NOTED
 """Places for the moments of admissions that are only noted. What is written is never what counted before."""
@@ -105,8 +128,37 @@ class Record:
         return generation
 
     def head(self) -> memoryview[int]:
-        """The generation, which state counts; then both states, in words."""
-        return self.memory[HEAD_AT:WINDOWS_AT].cast("q")
+        """The generation, and how often the sums were stored."""
+        return self.memory[HEAD_AT:LOCK_AT].cast("q")
+
+    def state(self, stored: int) -> tuple[memoryview[int], memoryview[float]]:
+        """The sums that count when they were stored so often, as whole numbers and as others."""
+        start = STATES_AT + (stored & 1) * STATE_BYTES
+        state = self.memory[start : start + STATE_BYTES]
+        return state.cast("q"), state.cast("d")
+
+    def new_lock(self, region: Region) -> None:
+        """Of a record that nobody has used yet. Raises: OSError."""
+        region.new_lock(self.memory[LOCK_AT:STATES_AT])
+
+    def lock(self, region: Region) -> Lock:
+        return region.lock(self.memory[LOCK_AT:STATES_AT], self.index + 1)
+
+    @contextlib.contextmanager
+    def held(self, region: Region) -> Iterator[None]:
+        """Hold the lock, for as long as a `with` takes."""
+        lock = self.lock(region)
+        if code := lock.take(lock.key):
+            lock.found(code, lock.key)
+        try:
+            yield
+        finally:
+            lock.give(lock.key)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests of all processes; the lock is held."""
+        return self.state(self.head()[1])[0][Word.IN_FLIGHT]
 
     def ring(self) -> memoryview[float]:
         """Moments of admissions."""
@@ -132,11 +184,14 @@ class Record:
         return row
 
     def write_row(self, slot: int, row: Sequence[float]) -> None:
+        """The lock is held. Only who lives has one that counts: it may be left half written."""
         ROW.pack_into(self.memory, self.row_at(slot), *row)
 
     def give(self, client_id: str) -> None:
         """To a client, or with an empty id to nobody: with all numbers 0, and a generation of its own."""
-        self.head()[0] += 1
+        head = self.head()
+        head[0] += 1
+        head[1] += 1
         end = self._entries_at
         self.memory[STATES_AT:end] = bytes(end - STATES_AT)
         self.memory[:ID_BYTES] = client_id.encode().ljust(ID_BYTES, b"\0")
@@ -159,25 +214,25 @@ class Records:
     def find(self, client_id: str) -> Record:
         """The client's record, made where there is none. Raises: OSError where there is no memory for it."""
         region = self._region
-        with region.locked(DIRECTORY):
+        with region.directory():
             self._look_around()
             found = self._known.get(client_id)
             if found is None:
                 found = self._unused()
-                with region.locked(found.index + 1):
+                with found.held(region):
                     found.give(client_id)
                 self._known[client_id] = found
         return found
 
     def take_back(self, client_id: str) -> bool:
         """The client is deleted; False while it has requests in flight."""
-        with self._region.locked(DIRECTORY):
+        with self._region.directory():
             self._look_around()
             record = self._known.get(client_id)
             if record is None:
                 return True
-            with self._region.locked(record.index + 1):
-                if SUMS.unpack_from(record.memory, STATES_AT + record.head()[1] * STATE_BYTES)[3]:
+            with record.held(self._region):
+                if record.in_flight:
                     return False
                 record.give("")
             del self._known[client_id]
@@ -186,7 +241,7 @@ class Records:
 
     def all(self) -> list[Record]:
         """Of every client that has one."""
-        with self._region.locked(DIRECTORY):
+        with self._region.directory():
             self._look_around()
             return list(self._known.values())
 
@@ -215,6 +270,7 @@ class Records:
                     return record
             marks[Mark.UNUSED] = 0  # whoever counted it died between the two
         record = self._at(marks[Mark.ACCOUNTS])
+        record.new_lock(self._region)
         marks[Mark.ACCOUNTS] += 1
         self._seen += 1
         return record

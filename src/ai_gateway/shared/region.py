@@ -4,7 +4,8 @@
     columns     one number for each process, a column for each kind of number
     accounts    one record for each client, in chunks that are mapped when they are first needed
 
-Locks are byte-range locks of that file (POSIX, `fcntl`): the system lets go of them when their holder dies.
+Every account has a lock (`locks.py`). The directory's, and the accounts' where the system has no better
+ones, are byte-range locks of that file (POSIX, `fcntl`): the system lets go of them when their holder dies.
 Such a lock belongs to a process, not to a thread: everything here is of one thread in each process, the event
 loop's, except where it says otherwise. The system drops a process' locks when it closes any descriptor of the
 file, so nothing here is closed before the process ends.
@@ -21,9 +22,13 @@ from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 
+from ai_gateway.shared.locks import Lock, mutexes
+
 __all__ = ["Column", "Mark", "Region", "SlotState"]
 
 HEADER_BYTES = 4096
+DIRECTORY = 0
+"""The lock under which records are given to clients and taken back."""
 _WORD = 8
 
 
@@ -69,7 +74,7 @@ class Column(IntEnum):
     PID = 1
     """The supervisor's."""
     BUSY = 2
-    """The account (its index + 1) that is being changed."""
+    """The account (its index + 1) that was changed last, or is being changed."""
     IN_FLIGHT = 3
     ROWS_IN = 4
     BYTES_IN = 5
@@ -89,12 +94,13 @@ class Region:
         on systems that have no nameless ones. Raises: OSError."""
         self.slots = slots
         self.file = _nameless(folder)
-        """Its locks are taken by the index of an account + 1."""
+        """Its locks are taken by the index of an account + 1, the directory's by 0."""
         self._size = _whole_pages(HEADER_BYTES + len(Column) * slots * _WORD)
         os.ftruncate(self.file, self._size)
         self._head = memoryview(mmap.mmap(self.file, self._size))
         self.marks = self._head[: len(Mark) * _WORD].cast("q")
         self._columns = [self._column(column) for column in Column]
+        self._mutexes = mutexes()
 
     def column(self, column: Column) -> memoryview[int]:
         """A number for each slot."""
@@ -116,21 +122,31 @@ class Region:
             os.ftruncate(self.file, offset + size)
         return memoryview(mmap.mmap(self.file, size, offset=offset))
 
-    def lock(self, number: int) -> None:
-        """Wait for a lock. A process holds one account's at a time; the directory's (0) comes before it."""
-        fcntl.lockf(self.file, fcntl.LOCK_EX, 1, number)
+    def new_lock(self, memory: memoryview[int]) -> None:
+        """Make the lock of a new account. Raises: OSError."""
+        if self._mutexes is not None:
+            self._mutexes.make(memory)
 
-    def unlock(self, number: int) -> None:
-        fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
+    def lock(self, memory: memoryview[int], number: int) -> Lock:
+        """An account's, in `memory`; `number`: its index + 1. A process holds one of these at a time."""
+        if self._mutexes is not None:
+            return self._mutexes.lock(memory)
+        return Lock(self._take, self._give, number, _unheard_of)
 
     @contextlib.contextmanager
-    def locked(self, number: int) -> Iterator[None]:
-        """As `lock`, for as long as a `with` takes."""
-        self.lock(number)
+    def directory(self) -> Iterator[None]:
+        """Hold the directory's lock, which comes before any account's."""
+        self._take(DIRECTORY)
         try:
             yield
         finally:
-            self.unlock(number)
+            self._give(DIRECTORY)
+
+    def _take(self, number: int) -> None:
+        fcntl.lockf(self.file, fcntl.LOCK_EX, 1, number)
+
+    def _give(self, number: int) -> None:
+        fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
 
     def _column(self, column: Column) -> memoryview[int]:
         start = HEADER_BYTES + column * self.slots * _WORD
@@ -149,3 +165,7 @@ def _nameless(folder: Path | None) -> int:
 def _whole_pages(size: int) -> int:
     page = mmap.ALLOCATIONGRANULARITY
     return -(-size // page) * page
+
+
+def _unheard_of(code: int, key: object) -> None:
+    """Of byte-range locks: the system does not tell that the last holder has died."""

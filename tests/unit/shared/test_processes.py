@@ -14,6 +14,7 @@ import pytest
 from ai_gateway.errors import LimitReached
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.limits import Limits, Want
+from ai_gateway.shared import region as regions
 from ai_gateway.shared.limiter import SharedLimiter
 from ai_gateway.shared.region import Column, Region, SlotState
 
@@ -32,6 +33,13 @@ LIMITS = [
     (Limits(usd_day=507 * 5 / 1024), 507),
     (Limits(usd_month=508 * 5 / 1024), 508),
 ]
+
+
+@pytest.fixture(autouse=True, params=["mutexes", "byte ranges"])
+def locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both kinds of locks; where the system has no mutexes for this, those of the other kind twice."""
+    if request.param == "byte ranges":
+        monkeypatch.setattr(regions, "mutexes", lambda: None)
 
 
 def run(region: Region, work: Callable[[SharedLimiter], object]) -> list[int]:
@@ -94,6 +102,39 @@ def test_no_change_is_lost() -> None:
                 sums[place] += value
     total = WORKERS * ROUNDS
     assert sums == [total, total, 2 * total, total / 1024, total / 1024]
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_who_is_killed_while_it_admits_and_settles_holds_nothing(attempt: int) -> None:
+    """Wherever it was, and whatever it had no time for: numbers are changed one by one."""
+    region = Region(WORKERS + 1)
+    limits = Limits(concurrency=10**6, usd_day=1e9, usd_month=1e9, input_tokens=10**9, output_tokens=10**9)
+    rounds = region.column(Column.ROWS_IN)
+    want = WANT if attempt % 2 else Want(input_tokens=3, output_tokens=5)
+
+    def ask(limiter: SharedLimiter) -> None:
+        while True:
+            account = limiter.account("cl", NOON)
+            got = account.admit(limits, want, now_s=time.monotonic(), wall_s=NOON)
+            got.settle(input_tokens=3, output_tokens=5, usd=want.output_usd or None)
+            rounds[limiter._slot] += 1
+
+    pids = run(region, ask)
+    while min(rounds[1:]) < 50 + 7 * attempt:
+        assert not any(os.waitpid(pid, os.WNOHANG)[0] for pid in pids), "one has failed"
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    limiter = SharedLimiter(region, 0, Calendar())
+    account = limiter.account("cl", NOON)
+    assert list(limiter.release(range(1, WORKERS + 1), NOON)) is not None
+    with account.hold() as local:
+        today, done = local.today, sum(rounds)
+        assert (local.in_flight, today.held_input, today.held_output) == (0, 0, 0)
+        assert today.held_usd == local.month.held_usd == 0.0
+        windows = [window.used(time.monotonic()) for window in local.windows]
+        for counted in (*windows, today.requests, today.input_tokens / 3, today.output_tokens / 5):
+            assert done <= counted <= done + WORKERS, "one each that was on its way"
 
 
 @pytest.mark.parametrize("attempt", range(8))

@@ -258,7 +258,7 @@ def test_no_minute_holds_more_than_the_limit_whenever_clocks_were_read(
             if what == "cancel":
                 got.cancel()
             else:
-                admitted.append(got.own.at_s)
+                admitted.append(got.at_s)
     assert admitted == sorted(admitted)
     for first in admitted:
         assert sum(1 for each in admitted if first <= each < first + MINUTE_S) <= limit
