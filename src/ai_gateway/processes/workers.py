@@ -111,7 +111,9 @@ class _Accounting:
 
     @property
     def fault(self) -> str | None:
-        """Why rows wait. Asked a few times a second, which is when a broken spool is tried again."""
+        """Why rows wait. Asked a few times a second, which is when a broken spool is tried again, and all
+        spools are measured."""
+        self._spool.measure()
         if not self._spool.healthy:
             self._spool.retry()
         return "rows wait for the database" if self._region.marks[Mark.ACCOUNTING_FAULT] else None

@@ -20,13 +20,17 @@ from filelock import Timeout
 
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.store.segments import Batch, Folder, Position, is_folder_name
-from ai_gateway.store.spool import MAX_WAITING_BYTES, Spool, lock_of
+from ai_gateway.store.spool import Spool, lock_of
 
 __all__ = ["CollectingSpool", "SharedSpool", "Together", "new_token"]
 
 LOOK_INTERVAL_S = 0.1
 LOCK_INTERVAL_S = 1.0
 """A lock that is held takes some 0.2 ms to try."""
+LIST_INTERVAL_S = 1.0
+"""In between, the folder of all spools is read only if it was changed, and a spool only if it has grown."""
+SETTLED_NS = 100_000_000
+"""A folder that was changed longer ago than this says so: file systems keep coarse times."""
 _TOKEN_DIGITS, _SLOT_DIGITS = 5, 3
 _log = logging.getLogger("ai_gateway.store")
 
@@ -67,6 +71,11 @@ class SharedSpool(Spool):
         super().__init__(folder, max_bytes=max_bytes, fsync=fsync)
         self._full_at = 0
 
+    def measure(self) -> None:
+        """See how much room all processes have left. To be called a few times a second: in between, this one
+        looks again when it has used its part of the room."""
+        self._move_bound()
+
     def append(self, record: RequestRecord) -> None:
         """As `Spool.append`."""
         super().append(record)
@@ -89,10 +98,14 @@ class SharedSpool(Spool):
 
     def is_full(self) -> bool:
         """As `Spool.is_full`, of all processes."""
-        return self.backlog_bytes >= self._max_bytes or 2 * self._waiting_bytes >= MAX_WAITING_BYTES
+        if self._bytes_in >= self._full_at:
+            self._move_bound()
+        return super().is_full()
 
     def _move_bound(self) -> None:
-        """Others fill it, too: it is looked at each time."""
+        """Others fill it, too: half of what is left is shared out among all."""
+        room = self._max_bytes - self.backlog_bytes
+        self._full_at = self._bytes_in + 1 + room // (2 * len(self._together.rows_in)) if room > 0 else 0
 
     def _folder_name(self) -> str:
         ending = self._together.ending(self._slot)
@@ -110,11 +123,14 @@ class _Followed:
         self.announced = self.folder.stored
         self.has_ended = False
         """Its process is dead: there will be no more."""
+        self.read_at = -1
+        """How many rows it had when all of them were read; -1: look for more."""
+        self._pid = int(path.name.partition("-")[0])
         self._try_at_s = 0.0
 
     def look(self, now_s: float) -> None:
         """See whether its process lives. Raises: OSError."""
-        if self.has_ended or (now_s < self._try_at_s and _is_another(self.folder.path)):
+        if self.has_ended or (now_s < self._try_at_s and _is_another(self._pid)):
             return
         self._try_at_s = now_s + LOCK_INTERVAL_S
         try:
@@ -123,17 +139,15 @@ class _Followed:
             return
         self.has_ended = True
 
-    def live(self) -> int | None:
-        """The segment that is being written; to be looked up before its lines are."""
-        return None if self.has_ended else max(self.folder.numbers(), default=1)
-
-    def has_more(self, start: Position) -> bool:
-        """Whether it is worth a closer look."""
-        try:
-            size = self.folder.segment(start.number).stat().st_size
-        except FileNotFoundError:
-            return True
-        return size > start.offset or self.folder.segment(start.number + 1).exists()
+    def live(self, start: Position) -> int | None:
+        """The segment that is being written, or that of `start` where no other one follows; to be looked up
+        before its lines are."""
+        if self.has_ended:
+            return None
+        segment = self.folder.segment
+        if segment(start.number).exists() and not segment(start.number + 1).exists():
+            return start.number
+        return max(self.folder.numbers(), default=1)
 
 
 class CollectingSpool(SharedSpool):
@@ -143,13 +157,20 @@ class CollectingSpool(SharedSpool):
         self, folder: Path, together: Together, slot: int, *, max_bytes: int, fsync: bool = False
     ) -> None:
         self._followed: dict[Path, _Followed] = {}
-        self._look_at_s = 0.0
+        self._look_at_s = self._list_at_s = 0.0
+        self._changed_ns = -1
+        """When the folder of all was changed, as it was when it was read; -1: it is to be read again."""
         super().__init__(folder, together, slot, max_bytes=max_bytes, fsync=fsync)
 
     @property
     def is_drained(self) -> bool:
         """Whether every row is in the database, and all other processes are gone."""
         return self.depth == 0 and not self._adopted and not self._followed
+
+    def is_full(self) -> bool:
+        """As `Spool.is_full`; it has few rows of its own, and looks each time."""
+        self._move_bound()
+        return super().is_full()
 
     def left(self, slots: Sequence[int]) -> list[int]:
         """Of slots whose processes are dead, those with rows that are still to be stored. From any thread.
@@ -179,7 +200,7 @@ class CollectingSpool(SharedSpool):
         """As `Spool.read_ahead`, of all processes. Raises: OSError."""
         batch = super().read_ahead()
         for followed in self._followed.values() if batch is None else ():
-            live = followed.live()
+            live = followed.live(followed.announced)
             batch = followed.folder.fetch(followed.announced, live=live)
             if batch is not None:
                 followed.announced = batch.end
@@ -210,14 +231,17 @@ class CollectingSpool(SharedSpool):
 
     def _read_followed(self, followed: _Followed) -> tuple[Batch, bool] | None:
         folder, stored = followed.folder, followed.folder.stored
-        if not followed.has_ended and not followed.has_more(stored):
+        rows = self._together.rows_in[followed.slot]  # counted after they are written
+        if rows == followed.read_at and not followed.has_ended:
             return None
         behind = stored < followed.announced
-        live = followed.live()
+        live = followed.live(stored)
         batch = folder.fetch(stored, live=live, until=followed.announced if behind else None)
         if batch is not None:
             followed.announced = max(followed.announced, batch.end)
             return batch, not behind
+        if not behind:
+            followed.read_at = rows
         if followed.has_ended and not behind:
             with self._guard:
                 folder.remove()
@@ -226,6 +250,20 @@ class CollectingSpool(SharedSpool):
 
     def _look(self, now_s: float) -> None:
         """Raises: OSError."""
+        changed_ns = self._path.stat().st_mtime_ns
+        if now_s >= self._list_at_s or changed_ns != self._changed_ns:
+            self._list_at_s = now_s + LIST_INTERVAL_S
+            self._changed_ns = changed_ns if time.time_ns() - changed_ns > SETTLED_NS else -1
+            self._follow_others()
+            for followed in self._followed.values():
+                followed.read_at = (
+                    -1
+                )  # rows that had to wait for the disk were counted before they were written
+        for followed in self._followed.values():
+            followed.look(now_s)
+
+    def _follow_others(self) -> None:
+        """Begin to read what is new. Raises: OSError."""
         for path, slot in self._others():
             if path not in self._followed and path not in self._given_up:
                 try:
@@ -234,8 +272,6 @@ class CollectingSpool(SharedSpool):
                 except OSError as error:
                     _log.error("cannot read %s, the next start tries again: %s", path, error)
                     self._given_up.add(path)
-        for followed in self._followed.values():
-            followed.look(now_s)
 
     def _others(self) -> Iterator[tuple[Path, int]]:
         start = f"-{self._together.token}"
@@ -252,10 +288,9 @@ class CollectingSpool(SharedSpool):
         self._together.adopted[0], self._together.adopted[1] = self._adopted_rows, self._adopted_bytes
 
 
-def _is_another(folder: Path) -> bool:
-    """Whether a process has the number that the folder's name begins with: most likely its own. Only its lock
-    is sure."""
-    number = int(folder.name.partition("-")[0])
+def _is_another(number: int) -> bool:
+    """Whether a process other than this has the number that a folder's name begins with: most likely its own.
+    Only its lock is sure."""
     if number == os.getpid():
         return False
     try:

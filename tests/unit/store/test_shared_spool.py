@@ -166,11 +166,41 @@ def test_the_bound_is_that_of_all_together(tmp_path: Path) -> None:
     number = 0
     while not other.is_full():
         one.append(row(number := number + 1, 500))
+        other.measure()
     other.append(row(0))
     assert other.dropped == group.common.dropped[2] == 1
     group.collect()
     assert other.backlog_bytes == group.control.backlog_bytes == 0
     group.close()
+
+
+def test_who_fills_it_finds_out_by_itself(tmp_path: Path) -> None:
+    group = Group(tmp_path / "spool", max_bytes=20_000)
+    one, other = group.worker(1), group.worker(2)
+    number = 0
+    while not one.is_full():
+        one.append(row(number := number + 1, 500))
+    assert one.dropped == 0
+    assert 20_000 <= one.backlog_bytes < 22_000
+    other.append(row(0))
+    assert other.dropped == 1
+    group.close()
+
+
+def test_rows_that_had_to_wait_for_the_disk_are_found(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were counted before they were written."""
+    worker = group.worker(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", _refuse)
+        worker.append(row(1))
+    assert group.collect() == []
+    worker.retry()
+    group.control._list_at_s = 0.0
+    assert group.collect() == [("req_001", True)]
+
+
+def _refuse(*_: object) -> int:
+    raise OSError("no space left")
 
 
 def test_another_gateway_on_the_same_folder_leaves_them_alone(group: Group) -> None:
