@@ -86,20 +86,21 @@ class Api:
         try:
             known = caller.known
             if known is not None and known.said is not None:
-                await self.again(caller, known.said)
+                await self.again(caller, known.said, None)
             else:
                 await self._answer(caller)
         except Exception as fault:  # noqa: BLE001 - the last place where a fault of ours can still get a clear answer
             await self.explain(caller, fault)
 
-    def again(self, caller: HttpCaller, said: Said) -> Coroutine[Any, Any, None]:
+    def again(self, caller: HttpCaller, said: Said, body: bytes | None) -> Coroutine[Any, Any, None]:
         """Answer a request whose head is known, and has been answered before. What this raises is a fault of
         the gateway, still to be explained."""
         caller.max_body = limit = self._max_body_bytes
         address = caller.connection.address
         if self._trusted_proxies:
             address = self._address(caller)
-        body = caller.part() if caller.received and caller.size <= limit else None
+        if body is not None and len(body) > limit:
+            body = None  # who reads it is told
         return self._pipeline.run(_call_again(said, address, body), caller)
 
     async def explain(self, caller: HttpCaller, fault: Exception) -> None:

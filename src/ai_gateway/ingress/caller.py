@@ -327,8 +327,10 @@ class HttpCaller(msgspec.Struct, eq=False):
 class Answerer(Protocol):
     """What answers requests with heads that are known."""
 
-    def again(self, caller: HttpCaller, said: Said) -> Coroutine[Any, Any, None]:  # Any: as of `Work`
-        """Answer one more of them. What it raises, or its end without an answer, is told by `explain`."""
+    def again(
+        self, caller: HttpCaller, said: Said, body: bytes | None
+    ) -> Coroutine[Any, Any, None]:  # Any: as of `Work`
+        """Answer one more of them; `body` None: it has to be read. What this raises is told by `explain`."""
         ...
 
     async def explain(self, caller: HttpCaller, fault: Exception) -> None: ...

@@ -188,7 +188,7 @@ class GatewayProtocol(asyncio.Protocol):
                     self._take_whole(known, data)
                     return b""
                 self._strangers = 0
-                caller = self._caller_of(known, length, [])
+                caller = self._caller_of(known, length, False)
                 self._left = length
                 self._at_rest = False
                 self._patience.begin(PROCESS.now_s)
@@ -238,7 +238,7 @@ class GatewayProtocol(asyncio.Protocol):
                 check_size(self._head_bytes)  # a head that does not end
             except HeadTooLarge as error:
                 self._refuse(error)
-        elif patience.waits:
+        elif patience.since is not None:
             if not patience.received(size):
                 self._refuse(BadRequest("the request's chunks are nothing but framing"))
         elif self._latest is not None and self._latest.finished:
@@ -310,8 +310,8 @@ class GatewayProtocol(asyncio.Protocol):
             if len(self._waiting) >= MAX_WAITING:
                 self.pause_reading()
 
-    def _caller_of(self, known: KnownHead, length: int, parts: list[bytes | bytearray]) -> HttpCaller:
-        """A request with a known head; `parts` hold nothing of its body, or all."""
+    def _caller_of(self, known: KnownHead, length: int, whole: bool) -> HttpCaller:
+        """A request with a known head; `whole`: nothing of its body is to come."""
         said = known.said
         return HttpCaller(
             self,
@@ -324,17 +324,18 @@ class GatewayProtocol(asyncio.Protocol):
             False,
             not PROCESS.draining,
             known,
-            parts,
-            length if parts else 0,
-            bool(parts),
+            [],
+            length if whole else 0,
+            whole,
         )
 
     def _take_whole(self, known: KnownHead, body: bytes) -> None:
         """A request with a known head has come whole, at the end of a read."""
         self._strangers = 0
-        self._patience.rest()
+        if self._patience.since is not None:
+            self._patience.rest()
         before, run = self._latest, self._run
-        caller = self._caller_of(known, len(body), [body])
+        caller = self._caller_of(known, len(body), True)
         said, answerer = known.said, known.answerer
         if (
             said is not None
@@ -344,8 +345,9 @@ class GatewayProtocol(asyncio.Protocol):
             and not PROCESS.draining
         ):
             self._latest = self.active = caller
-            run.start(caller, answerer.again(caller, said))
+            run.start(caller, answerer.again(caller, said, body))
         else:
+            caller.parts.append(body)
             self._enter(caller)
 
     def on_body(self, body: bytes) -> None:

@@ -107,7 +107,7 @@ class KnownHead:
         length = len(data) - self._around - self._digits
         if length < 0:
             return None
-        head = b"%b%d%b" % (self._before, length, self._after)
+        head = b"".join((self._before, str(length).encode(), self._after))
         body = data.removeprefix(head)
         return body if len(body) == length else None
 

@@ -14,28 +14,24 @@ FRAMING_A_BYTE = 16
 class Patience:
     """The clock is passed in, in seconds; its steps may be coarse."""
 
-    __slots__ = ("_body", "_framing", "_moving_since", "_since", "_unsent")
+    __slots__ = ("_body", "_framing", "_moving_since", "_unsent", "since")
 
     def __init__(self, now_s: float) -> None:
-        self._since: float | None = now_s
-        """Since when the caller owes something: the rest of a head, or of a body."""
+        self.since: float | None = now_s
+        """Since when the caller owes something: the rest of a head, or of a body. None: it is at rest."""
         self._body = 0
         self._framing = 0
         self._unsent = -1
         self._moving_since = now_s
 
-    @property
-    def waits(self) -> bool:
-        return self._since is not None
-
     def begin(self, now_s: float) -> None:
         """A head, or a body, begins."""
-        self._since = now_s
+        self.since = now_s
         self._body = self._framing = 0
 
     def rest(self) -> None:
         """The message is complete: it is the gateway's turn."""
-        self._since = None
+        self.since = None
 
     def body(self, size: int) -> None:
         self._body += size
@@ -48,12 +44,12 @@ class Patience:
 
     def overdue(self, now_s: float, *, read_timeout_s: float, paused: bool) -> bool:
         """`paused`: the gateway itself does not read, which is not the caller's fault."""
-        if self._since is None:
+        if self.since is None:
             return False
         if paused:
-            self._since = max(self._since, now_s - self._body / MIN_BODY_RATE)
+            self.since = max(self.since, now_s - self._body / MIN_BODY_RATE)
             return False
-        return now_s - self._since > read_timeout_s + self._body / MIN_BODY_RATE
+        return now_s - self.since > read_timeout_s + self._body / MIN_BODY_RATE
 
     def stuck(self, now_s: float, unsent: int, *, write_timeout_s: float) -> bool:
         """Whether none of `unsent` bytes has left for so long. 0: nothing is to be sent."""

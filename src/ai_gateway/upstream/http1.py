@@ -34,6 +34,9 @@ DRAIN_S = 1.0
 DRAIN_BYTES = 64 * 1024
 
 Origin = tuple[str, str, int]
+_LENGTH = b"Content-Length: "
+_BREAK = b"\r\n"
+_END = b"\r\n\r\n"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -110,17 +113,18 @@ class Http1Transport:
         if start is None or start.url != request.url or start.method != request.method:
             start = self._start(request)
         body = request.body
-        if body or request.method in _WITH_BODY:
-            head = b"%bContent-Length: %d\r\n\r\n" % (start.lines, len(body))
-        else:
-            head = start.lines + b"\r\n"
+        parts: tuple[bytes, ...] = (start.lines, _LENGTH, str(len(body)).encode(), _END, body)
+        if not body and request.method not in _WITH_BODY:
+            parts = (start.lines, _BREAK)
         pool: list[Connection] = start.pool
-        connection = _kept(pool) if request.repeatable else None
+        connection = pool.pop() if pool and request.repeatable else None
+        if connection is not None and connection.lost:
+            connection = _kept(pool)
         while True:
             if connection is None:
                 connection = await self._connect(start.origin, min(CONNECT_TIMEOUT_S, request.patience_s))
             try:
-                await connection.exchange(head, request)
+                await connection.exchange(parts, request)
                 if connection.in_head:
                     raise connection.failure()
             except Stale:  # closed under our hands, unanswered: once more, where that cannot be the reason
@@ -210,7 +214,11 @@ def _kept(pool: list[Connection]) -> Connection | None:
 
 def _response(connection: Connection, pool: list[Connection]) -> Http1Response:
     """Where all of the answer is there, the connection is free already."""
-    body = connection.arrived()
+    body = connection.body
+    if body is None:
+        body = connection.arrived()
+    else:
+        connection.body = None
     status, headers, known = connection.status, connection.headers, connection.known
     if body is None:
         return Http1Response(connection, pool, None, status, headers, known)

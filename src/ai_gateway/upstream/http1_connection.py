@@ -6,7 +6,7 @@ Source: RFC 9112 (HTTP/1.1).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -337,19 +337,18 @@ class Connection(asyncio.BufferedProtocol):
 
     # What the transport calls
 
-    def exchange(self, start: bytes, request: UpstreamRequest) -> Awaitable[None]:
-        """Send a request: `start` and its body. To be awaited once: where there is still no head of an answer
+    def exchange(self, parts: Sequence[bytes], request: UpstreamRequest) -> Awaitable[None]:
+        """Send a request, which is `parts`. To be awaited once: where there is still no head of an answer
         (`in_head`), there is a `failure`. Raises: UpstreamTimeout."""
         transport = self.transport
         assert transport is not None
         self.busy = self.in_head = True
         self._complete = False  # all the rest of an answer has gone with it
         self.timeout_s = request.first_s or request.timeout_s
-        body = request.body
-        if len(body) <= READ_HIGH_BYTES:
-            transport.write(start + body)
+        if len(request.body) <= READ_HIGH_BYTES:
+            transport.write(b"".join(parts))
         else:
-            transport.writelines((start, body))
+            transport.writelines(parts)
         return self._arrival()
 
     def arrived(self) -> bytes | None:

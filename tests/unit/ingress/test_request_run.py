@@ -34,9 +34,11 @@ class KnowingApp(App):
             known.said, known.answerer = said(caller), self
             await super().answer(caller)
         else:
-            await self.again(caller, known.said)
+            await self.again(caller, known.said, None)
 
-    async def again(self, caller: HttpCaller, said: Said) -> None:
+    async def again(self, caller: HttpCaller, said: Said, body: bytes | None) -> None:
+        if body is not None:
+            caller.parts.append(body)
         if caller.path in ("/pause", "/fault"):
             await self._pause(caller)
         elif caller.path == "/turn":

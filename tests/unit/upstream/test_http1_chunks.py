@@ -81,7 +81,7 @@ class Clock:
 
 async def exchange(connection: Connection) -> None:
     """Up to an answer's head."""
-    await connection.exchange(b"", call("http://x/", timeout_s=5))
+    await connection.exchange((), call("http://x/", timeout_s=5))
     if connection.in_head:
         raise connection.failure()
 
