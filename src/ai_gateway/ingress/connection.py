@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
 from typing import Any, cast
 
 import httptools
@@ -408,30 +407,6 @@ class GatewayProtocol(asyncio.Protocol):
             if task is not None:
                 self.server_state.tasks.discard(task)  # nothing is waited for from here on
             self.give_up(caller)
-
-    def serve_on(self, caller: HttpCaller, rest: Coroutine[Any, Any, None]) -> None:  # Any: as of `Work`
-        """What is left of a run, as a task."""
-
-        def over(task: asyncio.Task[None]) -> None:
-            error = None if task.cancelled() else task.exception()
-            self.run_over(caller, error if isinstance(error, Exception) else None)
-
-        self._serve_apart(caller, rest).add_done_callback(over)
-
-    def run_over(self, caller: HttpCaller, error: Exception | None) -> None:
-        """A run has ended, perhaps as a task."""
-        known = caller.known
-        if error is not None and known is not None and known.answerer is not None:
-            explaining = self._serve_apart(caller, known.answerer.explain(caller, error))
-            explaining.add_done_callback(lambda _: self.give_up(caller))
-        else:
-            self.give_up(caller)
-
-    def _serve_apart(self, caller: HttpCaller, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = caller.task = self.loop.create_task(work)
-        self.server_state.tasks.add(task)
-        task.add_done_callback(self.server_state.tasks.discard)
-        return task
 
     def _leave_run(self) -> None:
         """Let a task go on with it: the server knows of tasks, and cancels them."""

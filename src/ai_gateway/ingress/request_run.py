@@ -19,10 +19,10 @@ class RequestRun(Run[HttpCaller]):
 
     def over(self, of: HttpCaller, error: Exception | None) -> None:
         if error is not None or not of.finished:
-            of.connection.run_over(of, error)
+            _ended(of, error)
 
     def leave(self, of: HttpCaller, work: Work, awaited: object) -> None:
-        of.connection.serve_on(of, _Rest(work, awaited))
+        _go_on(of, _Rest(work, awaited))
 
     def leave_at_pause(self) -> None:
         """Go on as a task at once. This run is over, but for what it is still told of the pause: another one
@@ -34,7 +34,36 @@ class RequestRun(Run[HttpCaller]):
         self._work = ring = _ring(future)
         self._steps = ring.__await__()
         next(self._steps)
-        of.connection.serve_on(of, _Rest(work, next(future.__await__())))
+        _go_on(of, _Rest(work, next(future.__await__())))
+
+
+def _ended(caller: HttpCaller, error: Exception | None) -> None:
+    """A run is at its end, perhaps as a task: there may be an answer still to be given."""
+    known, connection = caller.known, caller.connection
+    if error is not None and known is not None and known.answerer is not None:
+        explaining = _apart(caller, known.answerer.explain(caller, error))
+        explaining.add_done_callback(lambda _: connection.give_up(caller))
+    else:
+        connection.give_up(caller)
+
+
+def _go_on(caller: HttpCaller, rest: Work) -> None:
+    """As a task, with what is left of a run."""
+
+    def over(task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        _ended(caller, error if isinstance(error, Exception) else None)
+
+    _apart(caller, rest).add_done_callback(over)
+
+
+def _apart(caller: HttpCaller, work: Work) -> asyncio.Task[None]:
+    """A task that the server knows of, and that ends where the caller hangs up."""
+    tasks = caller.connection.server_state.tasks
+    task = caller.task = caller.connection.loop.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task
 
 
 async def _ring(future: asyncio.Future[None]) -> None:
