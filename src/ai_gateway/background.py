@@ -14,7 +14,8 @@ _log = logging.getLogger("ai_gateway")
 async def paused(stop: asyncio.Event, seconds: float) -> bool:
     """Wait so long; True at once where the process stops."""
     try:
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):  # unlike `wait_for`, which makes a task each time
+            await stop.wait()
     except TimeoutError:
         return False
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ai_gateway.policy.account import Account
-from ai_gateway.policy.admissions import MOST_NOTED, Windows
+from ai_gateway.policy.admissions import MOST_NOTED, Admissions, Windows
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.policy.limits import Limits
 from ai_gateway.policy.windows import DAY_S, HOUR_S, MINUTE_S
@@ -17,6 +17,8 @@ class LocalAccount(Account):
     """What is noted stands in the record's ring, and the windows in its memory. Whoever looks at them holds
     the account's lock: they are loaded when they are first looked at after others have changed them."""
 
+    stop: int = vars(Admissions)["_stop"]
+    """How many may be noted until the next look: the same member, for whoever holds the account's lock."""
     __slots__ = ("_memory", "_seen", "_shared", "looks", "ring", "ring_at", "touched")
 
     def __init__(self, record: Record, calendar: Calendar, wall_s: float) -> None:
@@ -34,11 +36,6 @@ class LocalAccount(Account):
         self._seen = -1
         self.touched = False
         """The windows are about to be changed."""
-
-    @property
-    def stop(self) -> int:
-        """How many may be noted until the next look."""
-        return self._stop
 
     @property
     def windows(self) -> Windows:
