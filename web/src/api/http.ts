@@ -11,6 +11,8 @@ export interface FieldProblem {
 /** An answer other than 2xx, or none at all (status 0). */
 export class ApiError extends Error {
   override name = "ApiError";
+  /** What only has the same members is none: the compiler refuses it for a member that is not public. */
+  declare protected readonly made: true;
 
   constructor(
     readonly status: number,

@@ -25,7 +25,7 @@ function copyBySelection(text: string): boolean {
   const before = document.activeElement;
   area.select();
   try {
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- all there is outside of secure contexts
+    // oxlint-disable-next-line typescript/no-deprecated -- all there is outside of secure contexts
     return document.execCommand("copy");
   } finally {
     area.remove();

@@ -29,7 +29,7 @@ export function SearchInput({
   useEffect(() => {
     if (settled === text && settled !== value) onChange(settled);
     // Only what was typed is told; a value from elsewhere is taken over above.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
+    // oxlint-disable-next-line react/exhaustive-deps
   }, [settled]);
   return (
     <TextInput
