@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.harness.aimock import AimockServer, Fixtures
 from tests.harness.gateway import GatewayProcess
 from tests.harness.llama import LlamaServer
 from tests.harness.models import write_random_model, write_text_model, write_tool_model
+from tests.harness.ordering import spread
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,9 +34,7 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The gates first, the longest of all: last, one of them would keep one process busy while the others
-    have nothing left to do."""
-    items.sort(key=lambda item: item.path.name != "test_quality.py")
+    items[:] = spread(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def pytest_collection_finish() -> None:
