@@ -191,10 +191,11 @@ def test_crowded_windows_are_alike(seconds: float, seed: int) -> None:
             one.remove(taken)
             other.remove(taken)
         if random.random() < 0.3:
-            limit = random.randrange(1, 3000)
             assert one.used(now) == other.used(now)
-            assert one.wait_s(now, limit) == other.wait_s(now, limit)
             assert one.empty_s(now) == other.empty_s(now)
+        if random.random() < 0.05:  # goes through all entries
+            limit = random.randrange(1, 3000)
+            assert one.wait_s(now, limit) == other.wait_s(now, limit)
 
 
 def limiters(count: int = 2) -> list[SharedLimiter]:
