@@ -162,7 +162,7 @@ class GatewayProcess:
         self.secrets.of_folder(self.directory)
         self.secrets.of_database(self.database_path)
 
-    def connect(self, timeout_s: float = 5.0) -> http.client.HTTPConnection:
+    def connect(self, timeout_s: float = 30.0) -> http.client.HTTPConnection:
         """A connection of one's own; under TLS it trusts any certificate."""
         if not self.tls:
             return http.client.HTTPConnection(HOST, self.port, timeout=timeout_s)
