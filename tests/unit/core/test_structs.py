@@ -32,7 +32,7 @@ def test_a_row_is_written_read_and_copied_as_before() -> None:
     row.input_tokens = 5
     data = msgspec.json.encode(row)
     assert data == (
-        b'{"id":"r","started_at":0,"endpoint":"POST /x","dialect":"openai","status":200,"input_tokens":5}'
+        b'{"id":"r","started_at":0,"input_tokens":5,"endpoint":"POST /x","dialect":"openai","status":200}'
     )
     read = msgspec.json.decode(data, type=RequestRecord)
     read.status = 500
