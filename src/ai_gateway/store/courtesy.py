@@ -11,13 +11,15 @@ from types import FrameType
 if sys.platform == "linux":
     import resource
 
-__all__ = ["LONGEST_REST_S", "RESTS", "Courtesy", "giving_way"]
+__all__ = ["LONGEST_REST_S", "PATIENCE_S", "RESTS", "Courtesy", "giving_way"]
 
 RESTS = 3
 """Of a core that is shared, a quarter of what is left is taken."""
 LONGEST_REST_S = 0.01
 LOOK_CALLS = 256
 """Of Python functions: some 0.1 ms."""
+PATIENCE_S = 2.0
+"""For so long, whoever waits for the work waits for its rests too."""
 
 
 class Courtesy:
@@ -55,14 +57,18 @@ def _interruptions() -> int:
 
 @contextlib.contextmanager
 def giving_way() -> Iterator[None]:
-    """Within it, whatever Python code this thread runs rests now and then."""
-    courtesy, calls = Courtesy(), 0
+    """Within it, whatever Python code this thread runs rests now and then; not on and on, on a machine that
+    is full of other work."""
+    courtesy, calls, begun_s = Courtesy(), 0, time.monotonic()
 
     def look(frame: FrameType, event: str, arg: object) -> None:
         nonlocal calls
         calls += 1
         if not calls % LOOK_CALLS:
-            courtesy.look()
+            if time.monotonic() - begun_s > PATIENCE_S:
+                sys.setprofile(None)
+            else:
+                courtesy.look()
 
     sys.setprofile(look)
     try:

@@ -24,6 +24,9 @@ class Core:
     def thread_time(self) -> float:
         return self.ran_s
 
+    def monotonic(self) -> float:
+        return self.ran_s + sum(self.rests)
+
     def sleep(self, seconds: float) -> None:
         self.rests.append(seconds)
 
@@ -81,3 +84,20 @@ def test_code_of_others_rests_in_between(monkeypatch: pytest.MonkeyPatch) -> Non
     for _ in range(LOOK_CALLS):
         work()
     assert len(core.rests) == before
+
+
+def test_nobody_waits_for_rests_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine that is full of other work: each piece is interrupted."""
+    core = Core()
+    monkeypatch.setattr(courtesy_module, "time", core)
+    monkeypatch.setattr(courtesy_module, "_interruptions", lambda: core.interruptions)
+
+    def work() -> None:
+        core.ran_s += 0.0001
+        core.interruptions += 1
+
+    with giving_way():
+        for _ in range(40 * LOOK_CALLS):
+            work()
+    assert sum(core.rests) < courtesy_module.PATIENCE_S
+    assert core.ran_s > 0.9
