@@ -26,8 +26,9 @@ TINY_USD = 1e-9
 """Rounding of sums: under a nanodollar is nothing."""
 DEFAULT_OUTPUT_TOKENS = 4096
 """Reserved where a request names no limit of its own; more is taken as its answer grows."""
-MOST_TOKENS = 2**53
-"""Callers may name any figure: more than this is as good as no limit."""
+MOST_TOKENS = 2**40
+"""Callers may name any figure: more than this is as good as no limit. Millions of requests at a time that ask
+for as much are still a sum of 63 bits."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

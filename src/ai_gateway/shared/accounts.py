@@ -209,6 +209,12 @@ class SharedAccount(Sums):
         finally:
             self._lock.give(self._lock.key)
 
+    def _store(self) -> None:
+        # Whoever has looked at the limits of a day may admit without a further look: its row is of that day.
+        super()._store()
+        if self._row.day_s != self.local.day.start_s:
+            self._row.turn(self.local.day)
+
     def room(self, limits: Limits, now_s: float, wall_s: float) -> Room:
         """As `Account.room`."""
         local, stored = self.local, self._stored

@@ -85,7 +85,8 @@ class SharedLimiter:
         # All others, whatever they are now: one that starts meanwhile has a say, and a free one has nothing.
         others = [slot for slot in range(self._region.slots) if slot not in dead]
         for number, record in enumerate(self._records.all()):
-            if any(record.row(slot)[2] for slot in dead) or self._was_changing(record.index, dead):
+            # Tokens without a request: it died while it took them off its row.
+            if any(any(record.row(slot)[2:5]) for slot in dead) or self._was_changing(record.index, dead):
                 self.account(record.client_id, wall_s).release(dead, others)
             if number % 100 == 0:
                 yield
