@@ -97,7 +97,10 @@ class SqliteAccounting:
     def _write(self, records: Sequence[RequestRecord]) -> int:
         try:
             with self._transaction() as connection:
-                self._insert(connection, records)
+                try:
+                    self._insert(connection, records)
+                except sqlite3.IntegrityError as error:
+                    raise _KnownRow from error
         except _KnownRow:
             return self._write_unknown(list({record.id: record for record in records}.values()))
         return len(records)
@@ -113,12 +116,8 @@ class SqliteAccounting:
         return len(new)
 
     def _insert(self, connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
-        """Raises: _KnownRow: nothing is written then, and the transaction has to end."""
         batch = Alike(rows, self._pace)
-        try:
-            batch.insert(connection)
-        except sqlite3.IntegrityError as error:
-            raise _KnownRow from error
+        batch.insert(connection)
         bodies = [
             (row.id, row.started_at, row.caller_request, row.upstream_request, row.response)
             for row in rows

@@ -16,6 +16,7 @@ from ai_gateway.store import schema
 from ai_gateway.store.accounting import SqliteAccounting
 from ai_gateway.store.alike import COLUMNS
 from ai_gateway.store.pace import Pace
+from ai_gateway.store.protocols import StoreError
 from tests.harness.databases import empty_database
 from tests.unit.store.support import row
 
@@ -70,3 +71,17 @@ def test_each_row_is_stored_as_it_is(
         query = "SELECT * FROM requests WHERE id IN (SELECT value FROM json_each(?))"
         found = {one["id"]: dict(one) for one in reader.execute(query, (ids,))}
     assert found == {one.id: {name: getattr(one, name) for name in COLUMNS} for one in rows}
+
+
+def test_a_database_that_will_not_have_a_row_is_a_fault_and_not_a_row_that_comes_again(path: Path) -> None:
+    """The accounting thread waits and tries again; of anything but a `StoreError` it would end."""
+    rows = [row() for _ in range(30)]
+    books = SqliteAccounting(path)
+    with closing(books), closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TRIGGER no BEFORE INSERT ON requests BEGIN SELECT RAISE(ABORT, 'no'); END")
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                books.write(rows)
+        other.execute("DROP TRIGGER no")
+        assert books.write(rows) == 30
+        assert books.write([rows[3], row(), rows[4]]) == 1
