@@ -67,14 +67,18 @@ class Sums:
         if code := take(key):
             found(code, key)
         if self.head[1] != self._stored:
-            if self.head[0] != self.generation:
-                self.gone = True
+            try:
+                self._follow()
+            except BaseException:  # the lock is not kept, whatever the reason
+                self._stored = -1
                 give(key)
-                raise Gone
-            self._follow()
+                raise
 
     def _follow(self) -> None:
-        """To the sums that count by now."""
+        """To the sums that count by now. Raises: Gone."""
+        if self.head[0] != self.generation:
+            self.gone = True
+            raise Gone
         self._stored = stored = self.head[1]
         self._words, self._reals = self.record.state(stored)
         local, day_s, looks = self.local, self._reals[Word.DAY_S], self._words[_LOOKS]

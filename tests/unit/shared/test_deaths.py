@@ -221,3 +221,23 @@ def test_many_requests_that_name_huge_figures_leave_nothing_behind() -> None:
     with account.hold() as local:
         assert (local.in_flight, local.today.held_output, local.today.output_tokens) == (0, 0, 2200)
     assert account.record.row(0)[2:5] == (0, 0, 0)
+
+
+def test_who_fails_while_it_follows_the_others_does_not_keep_the_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    region = Region(2)
+    one = SharedLimiter(region, 0, Calendar()).account("cl", NOON)
+    two = SharedLimiter(region, 1, Calendar()).account("cl", NOON - DAY_S)
+    one.admit(LIMITS, WANT, 1.0, NOON)
+    with monkeypatch.context() as short:
+        short.setattr(Calendar, "day", _no_memory)
+        with pytest.raises(MemoryError):
+            two.admit(LIMITS, WANT, 1.0, NOON + DAY_S)
+    one.admit(LIMITS, WANT, 2.0, NOON)
+    assert two.in_flight == 2
+    assert two.local.day == one.local.day
+
+
+def _no_memory(*_: object) -> None:
+    raise MemoryError
