@@ -14,6 +14,8 @@ from ai_gateway.upstream.headers import for_caller, translated_headers
 
 __all__ = ["answer_lines", "cost_line", "passed_headers", "refusal_headers", "retyped"]
 
+SHOWN = 500
+"""Characters of a name that comes from a caller."""
 MAX_DROPPED_CHARS = 4000
 PATIENT_S = 60
 """SDKs wait as long as `retry-after` says only up to a minute; beyond, they come back within seconds."""
@@ -55,8 +57,9 @@ def answer_lines(call: Call, entry: Entry) -> bytes:
     """What the gateway says about its own part: headers as they are written (see `Caller.reply`)."""
     record, standing = entry.record, entry.standing
     micros = int(record.overhead_ms * 1000.0 + 0.5)
+    model = (record.model_served or "")[:SHOWN]  # of what is remembered, callers must not decide the length
     return (
-        f"x-request-id: {call.id}\r\n{_whose(record.provider, record.model_served)}"
+        f"x-request-id: {call.id}\r\n{_whose(record.provider, model)}"
         f"x-gateway-attempts: {record.attempts}\r\n"
         f"x-gateway-overhead-ms: {micros // 1000}.{_THOUSANDTHS[micros % 1000]}\r\n"
         f"{'' if standing is None else standing.lines()}"
@@ -64,7 +67,7 @@ def answer_lines(call: Call, entry: Entry) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _whose(provider: str | None, model: str | None) -> str:
+def _whose(provider: str | None, model: str) -> str:
     """Who answers."""
     told = "" if provider is None else f"x-gateway-provider: {provider}\r\n"
     return f"{told}x-gateway-model: {header_text(model).decode()}\r\n" if model else told
@@ -76,7 +79,7 @@ def cost_line(usd: float) -> bytes:
     return f"x-gateway-cost: {amount}\r\n".encode()
 
 
-def header_text(text: str, limit: int = 500) -> bytes:
+def header_text(text: str, limit: int = SHOWN) -> bytes:
     """Visible ASCII only: names of models and members come from the caller."""
     if text.isascii() and text.isprintable():
         return text[:limit].encode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,3 +83,17 @@ def test_overhead_is_told_to_the_microsecond(seconds: float) -> None:
 )
 def test_a_cost_has_no_exponent(usd: float, told: bytes) -> None:
     assert pairs_of(cost_line(usd)) == [(b"x-gateway-cost", told)]
+
+
+def test_long_names_of_callers_are_cut_and_fill_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(40):
+            name = f"{number}-{'x' * 1_000_000}"
+            shown = headers(provider="openai", model_served=name)[b"x-gateway-model"]
+            assert shown == name[:500].encode()
+        del name
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2_000_000

@@ -23,6 +23,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 MAX_CACHED = 4096
 """Names that are remembered: callers make them up, so there is no end of them."""
+LONGEST_NAME = 500
+"""Characters of a model's name that is remembered."""
 
 _CLOSED = (
     (re.compile(r"gpt-(?:[3-9]|image|audio|realtime)|chatgpt-|o[134](?:-|$)|text-embedding-3"), "openai"),
@@ -142,7 +144,7 @@ class Prices:
     def tariff_at(self, place: _Place, model: str) -> Tariff:
         key = (place.provider_name, place.base, model)
         found = self._tariffs.get(key)
-        return _remember(self._tariffs, key, Tariff(self, place, model)) if found is None else found
+        return _remember(self._tariffs, key, model, Tariff(self, place, model)) if found is None else found
 
     def of(self, target: Target) -> Tariff:
         """What the target's model costs. The target remembers it."""
@@ -164,7 +166,7 @@ class Prices:
         try:
             dated = self._overridden[model]
         except KeyError:
-            dated = _remember(self._overridden, model, self._look_up(model))
+            dated = _remember(self._overridden, model, model, self._look_up(model))
         return None if dated is None else dated.at(at_s)
 
     def _look_up(self, model: str) -> _Dated | None:
@@ -180,10 +182,12 @@ def _of_use(price: Price | None, usage: Usage) -> Price | None:
     return None
 
 
-def _remember(found: dict[K, V], key: K, value: V) -> V:
-    if len(found) >= MAX_CACHED:
-        found.clear()
-    found[key] = value
+def _remember(found: dict[K, V], key: K, model: str, value: V) -> V:
+    """Not where a caller has made the name up to fill memory."""
+    if len(model) <= LONGEST_NAME:
+        if len(found) >= MAX_CACHED:
+            found.clear()
+        found[key] = value
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import datetime
 
 import msgspec
@@ -280,3 +281,17 @@ def test_a_damaged_usage_costs_nothing_rather_than_less() -> None:
 def test_the_types_of_the_settings_are_what_prices_take() -> None:
     overrides: PriceOverrides = {"m": [PriceOverride(input=1, output=1)]}
     assert Prices(overrides).tariff(OPENAI, "m").at(NOW) is not None
+
+
+def test_long_names_of_callers_fill_no_memory() -> None:
+    prices = overriding({"x*": [{"input": 1.0, "output": 0.0}]})
+    tracemalloc.start()
+    try:
+        for number in range(40):
+            name = f"x{number}-{'x' * 1_000_000}"
+            assert prices.cost(OPENAI, name, NOW, USED, None) == 1.0
+        del name
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 4_000_000
