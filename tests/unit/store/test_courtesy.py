@@ -67,37 +67,35 @@ def test_interruptions_are_those_of_the_thread() -> None:
         assert all(threads.map(lambda _: run_until_interrupted(), range(2)))
 
 
-def test_code_of_others_rests_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> Core:
+    """On which each piece of `work` is interrupted."""
     core = Core()
     monkeypatch.setattr(courtesy_module, "time", core)
     monkeypatch.setattr(courtesy_module, "_interruptions", lambda: core.interruptions)
+    return core
 
-    def work() -> None:
-        core.ran_s += 0.0001
-        core.interruptions += 1
 
+def work(core: Core) -> None:
+    core.ran_s += 0.0001
+    core.interruptions += 1
+
+
+def test_code_of_others_rests_in_between(crowded: Core) -> None:
     with giving_way():
         for _ in range(LOOK_CALLS):
-            work()
-    assert core.rests  # a call and a return each
-    before = len(core.rests)
+            work(crowded)
+    assert crowded.rests  # a call and a return each
+    before = len(crowded.rests)
     for _ in range(LOOK_CALLS):
-        work()
-    assert len(core.rests) == before
+        work(crowded)
+    assert len(crowded.rests) == before
 
 
-def test_nobody_waits_for_rests_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a machine that is full of other work: each piece is interrupted."""
-    core = Core()
-    monkeypatch.setattr(courtesy_module, "time", core)
-    monkeypatch.setattr(courtesy_module, "_interruptions", lambda: core.interruptions)
-
-    def work() -> None:
-        core.ran_s += 0.0001
-        core.interruptions += 1
-
+def test_nobody_waits_for_rests_without_an_end(crowded: Core) -> None:
+    """As on a machine that is full of other work."""
     with giving_way():
         for _ in range(40 * LOOK_CALLS):
-            work()
-    assert sum(core.rests) < courtesy_module.PATIENCE_S
-    assert core.ran_s > 0.9
+            work(crowded)
+    assert sum(crowded.rests) < courtesy_module.PATIENCE_S
+    assert crowded.ran_s > 0.9
