@@ -48,10 +48,11 @@ def version() -> str:
 
 
 def build() -> Build:
-    """All of it; in a source tree the commit is the one that is checked out."""
+    """All of it; in a source tree the commit is the one that was checked out at the first call."""
     return _embedded() or Build(version(), _checked_out(), UNKNOWN)
 
 
+@cache
 def _checked_out() -> str:
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ai_gateway._version import build
 from ai_gateway.admin.feed import Feed
 from ai_gateway.admin.site import Backend
 from ai_gateway.admin.state import GatewayState
@@ -77,8 +78,10 @@ class Loader:
 def _opener() -> Opener:
     """Imports that take some time: in a thread, so that the event loop goes on meanwhile."""
     with giving_way():
+        import anyio._backends._asyncio  # noqa: F401 - for the first answer in parts: anyio would load it then
         import uvicorn.protocols.websockets.websockets_sansio_impl  # noqa: F401 - for the first socket
 
         from ai_gateway.admin.backend import open_backend
 
+        build()  # asks git, where this is a checkout; the dashboard shows it
         return open_backend
