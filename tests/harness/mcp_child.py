@@ -123,8 +123,8 @@ def main(mode: str) -> None:
     if mode == "slow to end":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if mode == "with a child":
-        # It outlives its parent unless it is ended with it: nothing waits for it.
-        child = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
+        outlives = "import time; time.sleep(600)"  # unless it is ended with its parent: nothing waits for it
+        child = subprocess.Popen([sys.executable, "-I", "-S", "-c", outlives])
         TOOLS.append(f"child_{child.pid}")
     for line in sys.stdin:
         if mode != "silent":

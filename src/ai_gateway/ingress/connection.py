@@ -1,7 +1,8 @@
 """One connection of a caller: HTTP/1.1 read by httptools, requests answered one after the other.
 
 In which order requests are answered, how long a caller may take, what happens when it hangs up: all of that
-is here. `HttpCaller` is one request of it, `heads.py` says what a request may look like.
+is here. `HttpCaller` is one request of it, `heads.py` says what a request may look like, `flow.py` holds back
+who is too fast.
 
 Source: RFC 9112 (HTTP/1.1).
 """
@@ -18,6 +19,7 @@ from uvicorn.server import ServerState
 
 from ai_gateway.errors import BadRequest, GatewayError
 from ai_gateway.ingress.caller import HIGH_WATER_BYTES, Application, HttpCaller
+from ai_gateway.ingress.flow import Flow
 from ai_gateway.ingress.heads import (
     HeadTooLarge,
     check_head,
@@ -45,7 +47,7 @@ REFUSAL_LINGER_S = 1.0
 MAX_STRANGERS = 4
 
 
-class GatewayProtocol(asyncio.Protocol):
+class GatewayProtocol(Flow):
     """One connection. Requests that come before the one ahead is answered wait for their turn."""
 
     websocket_paths: frozenset[bytes] = frozenset()
@@ -59,13 +61,11 @@ class GatewayProtocol(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         """As uvicorn makes its protocols."""
+        super().__init__(_loop or asyncio.get_running_loop())
         self.config = config
         self.server_state = server_state
-        self.loop = _loop or asyncio.get_running_loop()
         self.active: HttpCaller | None = None
         """The request that is being answered."""
-        self.write_paused = False
-        self.read_paused = False
         self.peer: tuple[str, int] | None = None
         self.address: str | None = None
         """Of `peer`."""
@@ -80,7 +80,6 @@ class GatewayProtocol(asyncio.Protocol):
         """The task that answers `active`, or answered last."""
         self._run = RequestRun()
         """What answers `active` instead, where it came whole with a known head."""
-        self._writable: asyncio.Future[None] | None = None
         self._patience = Patience(PROCESS.now_s)
         self._idle_since: float | None = None
         self._url = b""
@@ -106,7 +105,6 @@ class GatewayProtocol(asyncio.Protocol):
         """Nothing of what comes is read any more."""
         self._refusal: GatewayError | None = None
         """Why, to be told when the requests ahead are answered."""
-        self._lost = False
 
     # What asyncio calls
 
@@ -121,7 +119,7 @@ class GatewayProtocol(asyncio.Protocol):
             self.address = self.peer[0]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
+        self.lost = True
         self._parser = None  # it refers back to us: that would wait for the garbage collector
         self.server_state.connections.discard(self)
         self._waiting.clear()
@@ -133,20 +131,6 @@ class GatewayProtocol(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The transport closes itself."""
-
-    def pause_writing(self) -> None:
-        self.write_paused = True
-
-    def resume_writing(self) -> None:
-        self.write_paused = False
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
-
-    async def drain(self) -> None:
-        """Until the caller takes what was written, or is gone."""
-        while self.write_paused and not self._lost:
-            self._writable = self.loop.create_future()
-            await self._writable
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -390,7 +374,7 @@ class GatewayProtocol(asyncio.Protocol):
 
     def _start(self, caller: HttpCaller) -> None:
         self.active = caller
-        if self._lost:
+        if self.lost:
             return  # a pipelined request whose turn comes when its caller has gone
         task = self._serving = self.loop.create_task(self._serve(caller))
         self.server_state.tasks.add(task)
@@ -442,16 +426,6 @@ class GatewayProtocol(asyncio.Protocol):
             self._tell(self._refusal)
         else:
             self._idle_since = PROCESS.now_s
-
-    def pause_reading(self) -> None:
-        if not self.read_paused:
-            self.read_paused = True
-            self.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
 
     # The end
 
