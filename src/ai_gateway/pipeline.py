@@ -15,6 +15,7 @@ from ai_gateway.answering import answer_locally, deliver, refuse
 from ai_gateway.asking import Asker, read
 from ai_gateway.call import Call, Caller
 from ai_gateway.conversing import Converser
+from ai_gateway.core import rounds
 from ai_gateway.core.ledger import Entry, Standing
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.core.trace import continue_trace
@@ -181,6 +182,8 @@ class Pipeline:
         target = _main_target(call, client, exchange.model)
         if limit and len(body) > limit * BYTES_PER_TOKEN:
             check_input(exchange, limit)
+        if rounds.crowd is not None:
+            await rounds.turn()
         order = self._admitter.admit(call, entry, client, exchange, reader, target)
         found = await self._asker.ask(order)
         if found is None:
@@ -189,6 +192,8 @@ class Pipeline:
         if client.runs_tools and isinstance(exchange, RoundExchange):
             await self._converser.converse(order, exchange, caller, found)
             return
+        if rounds.crowd is not None:
+            await rounds.turn()
         opened, target = found
         try:
             failure = await deliver(call, caller, entry, opened)

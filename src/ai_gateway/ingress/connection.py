@@ -17,6 +17,7 @@ import httptools
 import uvicorn
 from uvicorn.server import ServerState
 
+from ai_gateway.core.rounds import rounds_of
 from ai_gateway.errors import BadRequest, GatewayError
 from ai_gateway.ingress.caller import HIGH_WATER_BYTES, Application, HttpCaller
 from ai_gateway.ingress.flow import Flow
@@ -80,6 +81,7 @@ class GatewayProtocol(Flow):
         """The task that answers `active`, or answered last."""
         self._run = RequestRun()
         """What answers `active` instead, where it came whole with a known head."""
+        self._requests = rounds_of(self.loop).requests
         self._patience = Patience(PROCESS.now_s)
         self._idle_since: float | None = None
         self._url = b""
@@ -319,19 +321,27 @@ class GatewayProtocol(Flow):
             self._patience.rest()
         before, run = self._latest, self._run
         caller = self._caller_of(known, len(body), True)
-        said, answerer = known.said, known.answerer
-        if (
-            said is not None
-            and answerer is not None
-            and (before is None or before.finished)
-            and run.of is None
-            and not PROCESS.draining
-        ):
+        caller.parts.append(body)
+        if known.answerer is not None and (before is None or before.finished) and run.of is None:
             self._latest = self.active = caller
-            run.start(caller, answerer.again(caller, said, body))
+            self._requests.add(self, self.loop)
         else:
-            caller.parts.append(body)
             self._enter(caller)
+
+    def go_on(self) -> None:
+        """With the request that has come whole: in a round, with those of other connections."""
+        caller = self.active
+        assert caller is not None
+        known = caller.known
+        if caller.disconnected:
+            self.give_up(caller)
+        elif not caller.keep_alive or known is None or known.said is None or known.answerer is None:
+            self._start(caller)
+        else:
+            (body,) = caller.parts
+            assert isinstance(body, bytes)
+            caller.parts = []
+            self._run.start(caller, known.answerer.again(caller, known.said, body))
 
     def on_body(self, body: bytes) -> None:
         self._patience.body(len(body))

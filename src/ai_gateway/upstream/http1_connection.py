@@ -13,6 +13,7 @@ from typing import Any, cast
 import httptools
 
 from ai_gateway.core import runs
+from ai_gateway.core.rounds import rounds_of
 from ai_gateway.core.runs import PAUSE, Run
 from ai_gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
 from ai_gateway.upstream.known_answer import KnownAnswer
@@ -45,6 +46,7 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
+        "_answers",
         "_between",
         "_broken",
         "_buffer",
@@ -88,6 +90,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, buffer: ReadBuffer) -> None:
         self._loop = loop
         self._buffer = buffer.view
+        self._answers = rounds_of(loop).answers
         self.get_buffer = buffer.__getitem__  # type: ignore[method-assign, assignment]  # `int`s go by place
         self._whole: list[None] = []
         """Holds something while the parser stands behind a whole chunk and has read no other size line: the
@@ -181,7 +184,7 @@ class Connection(asyncio.BufferedProtocol):
             self._deadline = self._loop.time() + self.timeout_s  # a part of it, or word that it comes
         elif run is not None:
             self._run = None
-            run.go_on()
+            self._answers.add(run, self._loop)
         else:
             self._wake()
 

@@ -90,6 +90,12 @@ def ask(path: str, body: bytes = BODY) -> bytes:
     return head.encode() + body
 
 
+async def arrive(line: Line, data: bytes) -> None:
+    """Until the end of the loop's round in which it is read."""
+    line.protocol.data_received(data)
+    await asyncio.sleep(0)
+
+
 def answer(path: str, body: bytes = BODY) -> tuple[int, bytes]:
     return 200, b"POST %b %b" % (path.encode(), body)
 
@@ -121,9 +127,9 @@ def known(path: str) -> Callable[[Callable[[Line, KnowingApp], Awaitable[None]]]
 
 
 @known("/a")
-async def test_it_is_answered_as_soon_as_it_is_read(line: Line, app: KnowingApp) -> None:
+async def test_it_is_answered_in_the_round_in_which_it_is_read(line: Line, app: KnowingApp) -> None:
     for body in (b"", b"b", b"body" * 9, b"body" * 9):
-        line.protocol.data_received(ask("/a", body))
+        await arrive(line, ask("/a", body))
         assert line.answers() == [answer("/a", body)]
         assert not line.state.tasks
         line.wire.written = b""
@@ -131,7 +137,7 @@ async def test_it_is_answered_as_soon_as_it_is_read(line: Line, app: KnowingApp)
 
 @known("/pause")
 async def test_it_goes_on_where_its_answer_comes(line: Line, app: KnowingApp) -> None:
-    line.protocol.data_received(ask("/pause"))
+    await arrive(line, ask("/pause"))
     assert app.paused is not None
     assert runs.current is None
     assert not line.answers()
@@ -141,7 +147,7 @@ async def test_it_goes_on_where_its_answer_comes(line: Line, app: KnowingApp) ->
 
 @known("/pause")
 async def test_what_it_waits_for_may_fail(line: Line, app: KnowingApp) -> None:
-    line.protocol.data_received(ask("/pause"))
+    await arrive(line, ask("/pause"))
     assert app.paused is not None
     app.paused.fail(ValueError("late"))
     assert app.failures == ["late"]
@@ -150,7 +156,7 @@ async def test_what_it_waits_for_may_fail(line: Line, app: KnowingApp) -> None:
 
 @known("/pause")
 async def test_who_hangs_up_cancels_it(line: Line, app: KnowingApp) -> None:
-    line.protocol.data_received(ask("/pause"))
+    await arrive(line, ask("/pause"))
     paused = app.paused
     assert paused is not None
     line.protocol.connection_lost(None)
@@ -163,7 +169,7 @@ async def test_who_hangs_up_cancels_it(line: Line, app: KnowingApp) -> None:
 
 @known("/pause")
 async def test_a_server_that_stops_waits_for_it(line: Line, app: KnowingApp) -> None:
-    line.protocol.data_received(ask("/pause"))
+    await arrive(line, ask("/pause"))
     paused = app.paused
     assert paused is not None
     line.protocol.let_go()
@@ -179,7 +185,7 @@ async def test_a_server_that_stops_waits_for_it(line: Line, app: KnowingApp) -> 
 
 @known("/pause")
 async def test_a_server_that_stops_waits_for_what_fails(line: Line, app: KnowingApp) -> None:
-    line.protocol.data_received(ask("/pause"))
+    await arrive(line, ask("/pause"))
     paused = app.paused
     assert paused is not None
     line.protocol.let_go()
@@ -191,7 +197,7 @@ async def test_a_server_that_stops_waits_for_what_fails(line: Line, app: Knowing
 
 @known("/pause")
 async def test_a_server_that_cannot_wait_cancels_it(line: Line, app: KnowingApp) -> None:
-    line.protocol.data_received(ask("/pause"))
+    await arrive(line, ask("/pause"))
     line.protocol.let_go()
     (task,) = line.state.tasks
     task.cancel()
@@ -218,7 +224,7 @@ async def test_what_needs_a_task_gets_one(line: Line, app: KnowingApp) -> None:
 
 @known("/slow")
 async def test_who_hangs_up_cancels_what_has_become_a_task(line: Line, app: KnowingApp) -> None:
-    line.protocol.data_received(ask("/slow"))
+    await arrive(line, ask("/slow"))
     line.protocol.connection_lost(None)  # before the task has begun
     await line.settle()
     assert app.cancelled == ["/slow"]
@@ -226,7 +232,7 @@ async def test_who_hangs_up_cancels_what_has_become_a_task(line: Line, app: Know
 
 @known("/pause")
 async def test_requests_behind_it_wait_for_their_turn(line: Line, app: KnowingApp) -> None:
-    line.protocol.data_received(ask("/pause", b"1"))
+    await arrive(line, ask("/pause", b"1"))
     first = app.paused
     assert first is not None
     await line.say(ask("/pause", b"2"), ask("/pause", b"3"))
@@ -239,7 +245,7 @@ async def test_requests_behind_it_wait_for_their_turn(line: Line, app: KnowingAp
 @known("/fault")
 async def test_a_fault_is_explained(line: Line, app: KnowingApp) -> None:
     app.go.set()
-    line.protocol.data_received(ask("/fault"))
+    await arrive(line, ask("/fault"))
     assert app.paused is not None
     app.paused.go_on()
     assert runs.current is None
@@ -266,3 +272,31 @@ async def test_what_nobody_answers_ends_the_connection(line: Line, app: KnowingA
     assert app.failures == ["a fault"]
     assert line.wire.closed
     assert not line.wire.written
+
+
+@known("/pause")
+async def test_who_hangs_up_before_it_begins_is_not_answered(line: Line, app: KnowingApp) -> None:
+    line.protocol.data_received(ask("/pause"))
+    line.protocol.connection_lost(None)
+    await line.settle()
+    assert app.paused is None
+    assert not line.wire.written
+
+
+@known("/a")
+async def test_a_server_that_stops_answers_what_has_arrived(line: Line, app: KnowingApp) -> None:
+    line.protocol.data_received(ask("/a"))
+    line.protocol.shutdown()
+    app.go.set()
+    await line.settle()
+    assert line.answers() == [answer("/a")]
+    assert line.wire.closed
+
+
+@known("/a")
+async def test_what_follows_in_the_same_round_is_answered_behind_it(line: Line, app: KnowingApp) -> None:
+    app.go.set()
+    for body in (b"1", b"2", b"3"):
+        line.protocol.data_received(ask("/a", body))
+    await line.settle()
+    assert line.answers() == [answer("/a", b"1"), answer("/a", b"2"), answer("/a", b"3")]
