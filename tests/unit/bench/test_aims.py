@@ -79,6 +79,35 @@ def test_no_gateway_adds_less_latency_than_a_bare_proxy(nginx: list[float], expe
     assert aim.verdict(held) == "holds"
 
 
+FULL = "not measurable"
+
+
+@pytest.mark.parametrize(
+    ("load_us", "two", "expected"),
+    [
+        ([60.0], 6500.0, "MISSED"),
+        (
+            [100.0],
+            6500.0,
+            f"{FULL}: one worker and the load take 1.50 of 2 cores, which leaves room for 1.33x",
+        ),
+        ([60.0], 7600.0, "holds"),
+        ([], 6500.0, "MISSED"),
+    ],
+)
+def test_two_workers_cannot_use_more_than_two_cores(load_us: list[float], two: float, expected: str) -> None:
+    [aim] = [aim for aim in AIMS if aim.text.startswith("requests/s of two workers")]
+    results = Results(
+        {
+            "workers1_rps": {GATEWAY: [5000.0]},
+            "workers1_cpu_us": {GATEWAY: [200.0]},
+            "workers1_load_cpu_us": {GATEWAY: load_us},
+            "workers2_rps": {GATEWAY: [two]},
+        }
+    )
+    assert aim.verdict(results) == expected
+
+
 VARIED_QUIET = "not measurable: machine busy, p99 without it varied by 150 %"
 
 
