@@ -30,6 +30,7 @@ __all__ = [
     "Opened",
     "answer_locally",
     "deliver",
+    "deliver_whole",
     "end_stream",
     "open_answer",
     "open_arrived",
@@ -226,6 +227,11 @@ def deliver(call: Call, caller: Caller, entry: Entry, opened: Opened) -> Awaitab
         return deliver_stream(call, caller, entry, opened, opened.watcher)
     if opened.long:
         return deliver_long(call, caller, entry, opened)
+    return deliver_whole(call, caller, entry, opened)
+
+
+def deliver_whole(call: Call, caller: Caller, entry: Entry, opened: Opened) -> Awaitable[None]:
+    """As `deliver`, where all of it is there."""
     if entry.bodies is not None:
         entry.keep(opened.body)
     entry.settle(time.perf_counter())

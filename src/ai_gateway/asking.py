@@ -13,9 +13,10 @@ import msgspec
 
 from ai_gateway.answering import Opened, open_answer, open_arrived
 from ai_gateway.call import Call
-from ai_gateway.core import rounds
+from ai_gateway.core import runs
 from ai_gateway.core.ledger import MAX_LOGGED_BODY, Entry, Price
 from ai_gateway.core.record import WHOLE
+from ai_gateway.core.runs import TURN
 from ai_gateway.core.trace import TraceContext
 from ai_gateway.core.usage import Usage
 from ai_gateway.dialects.endpoints import Job
@@ -115,11 +116,11 @@ class Asker:
         deadline_s = time.monotonic() + patience_s
         prepared = opened = error = None
         if not upkeep.failing and (exchange.canonical is None or is_text_alone(exchange.canonical)):
-            if rounds.crowd is not None:
-                await rounds.turn()
             prepared = _prepare(order, first, exchange)
             if prepared is None:
                 return None
+            if runs.crowd is not None:
+                await TURN
             opened, error = await self._try(order, prepared, patience_s)
             if opened is not None and error is None:
                 if upkeep.failing or upkeep.retried:
@@ -198,8 +199,6 @@ class Asker:
         self, order: Order, prepared: _Prepared, patience_s: float
     ) -> tuple[Opened | None, UpstreamError | None]:
         """One call to a provider: what it says, and its failure."""
-        if rounds.crowd is not None:
-            await rounds.turn()
         target, exchange, rendered, outgoing = prepared
         entry, call, upstream = order.entry, order.call, target.upstream
         job = call.endpoint.job
@@ -220,8 +219,6 @@ class Asker:
             if not error.arrived:
                 entry.generating = None
             return None, error
-        if rounds.crowd is not None:
-            await rounds.turn()
         entry.attempt_status = response.status
         try:
             opened = open_arrived(entry, response, upstream, exchange, rendered)

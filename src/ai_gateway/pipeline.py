@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ai_gateway.admitting import Admitter
-from ai_gateway.answering import answer_locally, deliver, refuse
-from ai_gateway.asking import Asker, read
+from ai_gateway.answering import Opened, answer_locally, deliver, deliver_whole, refuse
+from ai_gateway.asking import Asker, Order, Reader, read
 from ai_gateway.call import Call, Caller
 from ai_gateway.conversing import Converser
-from ai_gateway.core import rounds
+from ai_gateway.core import runs
 from ai_gateway.core.ledger import Entry, Standing
 from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.runs import TURN
 from ai_gateway.core.trace import continue_trace
 from ai_gateway.core.usage import BYTES_PER_TOKEN
 from ai_gateway.dialects.endpoints import Job
 from ai_gateway.dialects.estimates import check_input
+from ai_gateway.dialects.exchange import Exchange
 from ai_gateway.dialects.tool_conversation import RoundExchange
 from ai_gateway.errors import GatewayError, Overloaded, UpstreamError
 from ai_gateway.policy.access import authenticate, check_grant, resolve_model
@@ -114,7 +116,20 @@ class Pipeline:
         load = self._load
         load[0] += 1
         try:
-            await self._serve(call, caller, entry)
+            client = self.enter(call, entry)
+            body = call.body
+            if body is None:
+                body = await caller.read_body()
+            exchange, reader = self._read(call, entry, client, body)
+            if runs.crowd is not None:
+                await TURN
+            order = self._admit(call, entry, client, exchange, reader)
+            if runs.crowd is not None:
+                await TURN
+            found = await self._asker.ask(order)
+            if runs.crowd is not None:
+                await TURN
+            await self._deliver(order, caller, found)
         except GatewayError as error:
             self._date(call, entry)
             await refuse(call, caller, entry, error)
@@ -165,11 +180,13 @@ class Pipeline:
             said.granted = (snapshot.moment, grant, standing)
         return grant, standing
 
-    async def _serve(self, call: Call, caller: Caller, entry: Entry) -> None:
-        client = self.enter(call, entry)
-        body = call.body
-        if body is None:
-            body = await caller.read_body()
+    def _read(
+        self, call: Call, entry: Entry, client: ClientPolicy, body: bytes
+    ) -> tuple[Exchange, Reader | None]:
+        """What is asked, and what reads it for other targets, where it is not just read again.
+
+        Raises: BadRequest, Forbidden, UpstreamError.
+        """
         provider, reader = (client.upstream or upstream_of(client)).provider, None
         if client.runs_tools:
             reader = self._converser.reader(call, client, body, provider, client.serves)
@@ -177,26 +194,35 @@ class Pipeline:
             exchange = read(call, body, provider, client.serves)
         else:
             exchange = reader(provider, client.serves)
-        record, limit = entry.record, client.max_input_tokens
+        record = entry.record
         record.model_asked, record.streaming = exchange.model, exchange.streaming
-        target = _main_target(call, client, exchange.model)
-        if limit and len(body) > limit * BYTES_PER_TOKEN:
+        return exchange, reader
+
+    def _admit(
+        self, call: Call, entry: Entry, client: ClientPolicy, exchange: Exchange, reader: Reader | None
+    ) -> Order:
+        """Raises: BadRequest, Forbidden, UpstreamError, and what says that a limit is reached."""
+        target, limit = _main_target(call, client, exchange.model), client.max_input_tokens
+        if limit and len(exchange.body) > limit * BYTES_PER_TOKEN:
             check_input(exchange, limit)
-        if rounds.crowd is not None:
-            await rounds.turn()
-        order = self._admitter.admit(call, entry, client, exchange, reader, target)
-        found = await self._asker.ask(order)
+        return self._admitter.admit(call, entry, client, exchange, reader, target)
+
+    def _deliver(self, order: Order, caller: Caller, found: tuple[Opened, Target] | None) -> Awaitable[None]:
+        """To be awaited at once."""
+        call, entry, exchange = order.call, order.entry, order.exchange
         if found is None:
-            await answer_locally(call, caller, entry, exchange)
-            return
-        if client.runs_tools and isinstance(exchange, RoundExchange):
-            await self._converser.converse(order, exchange, caller, found)
-            return
-        if rounds.crowd is not None:
-            await rounds.turn()
-        opened, target = found
+            return answer_locally(call, caller, entry, exchange)
+        if order.client.runs_tools and isinstance(exchange, RoundExchange):
+            return self._converser.converse(order, exchange, caller, found)
+        opened = found[0]
+        if opened.watcher is None and not opened.long:
+            opened.response.close()  # all of it is there
+            return deliver_whole(call, caller, entry, opened)
+        return self._pass_on(order, caller, *found)
+
+    async def _pass_on(self, order: Order, caller: Caller, opened: Opened, target: Target) -> None:
         try:
-            failure = await deliver(call, caller, entry, opened)
+            failure = await deliver(order.call, caller, order.entry, opened)
         finally:
             opened.response.close()
         if failure is not None and failure is not opened.fault:

@@ -2,49 +2,30 @@
 
 The way of a request is more code than a core's first caches hold: taken through all of it, each request finds
 them full of the end of the way, and leaves them so. Where several are there at once, each does one part of
-its way, up to the next `turn`, before any does the next part, which is then in the caches for all but the
+its way, up to the next `TURN`, before any does the next part, which is then in the caches for all but the
 first. A request that is alone goes straight through.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from ai_gateway.core import runs
-from ai_gateway.core.runs import PAUSE
+from ai_gateway.core.runs import Ready
 
-__all__ = ["Ready", "Round", "Rounds", "rounds_of", "turn"]
+__all__ = ["Round", "Rounds", "rounds_of"]
 
 COMPANY = 4
 """Those that are there at once, from which on they go in step."""
-
-
-class Ready(Protocol):
-    def go_on(self) -> None:
-        """Up to the next pause."""
-        ...
 
 
 class Loop(Protocol):
     """An event loop."""
 
     def call_soon(self, callback: Callable[[Loop], None], loop: Loop, /) -> object: ...
-
-
-crowd: deque[Ready] | None = None
-"""Those that go in step, in order; None where whoever goes on is alone."""
-
-
-def turn() -> Awaitable[None]:
-    """Behind all others of the `crowd`, of which there must be one. To be awaited at once, in a run."""
-    run = runs.current
-    assert crowd is not None
-    assert run is not None
-    crowd.append(run)
-    return PAUSE
 
 
 class Round:
@@ -56,20 +37,24 @@ class Round:
         self._ready: deque[Ready] = deque()
 
     def add(self, ready: Ready, loop: Loop) -> None:
-        """It goes on in this round, and is not to be taken on by anybody else until then."""
-        if not self._ready:
+        """It goes on in this round, and is not to be taken on by anybody else until then; at once where too
+        little is going on for a crowd."""
+        queue = self._ready
+        if not queue:
+            if runs.going < COMPANY:
+                ready.go_on()
+                return
             loop.call_soon(self._take_on, loop)
-        self._ready.append(ready)
+        queue.append(ready)
 
     def _take_on(self, loop: Loop) -> None:
-        global crowd
         ready = self._ready
-        crowd = ready if len(ready) >= COMPANY else None
+        runs.crowd = ready if len(ready) >= COMPANY else None
         try:
             while ready:
                 ready.popleft().go_on()
         finally:
-            crowd = None
+            runs.crowd = None
             if ready:  # the process is told to end in the middle of it
                 loop.call_soon(self._take_on, loop)
 

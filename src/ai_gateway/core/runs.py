@@ -9,22 +9,36 @@ leaves the run, and goes on as a task.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Coroutine, Generator, Iterator
 from types import coroutine
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
-__all__ = ["DONE", "PAUSE", "PAUSED", "Run", "Work", "as_task"]
+__all__ = ["DONE", "PAUSE", "PAUSED", "TURN", "Ready", "Run", "Work", "as_task"]
 
 T = TypeVar("T")
 Work = Coroutine[Any, Any, None]  # Any: nothing is sent into it, and what it waits for may be anything
 
 PAUSED: Final = object()
 """What waits for `go_on` or `fail`, as a run sees it."""
+_BEHIND: Final = object()
 _OVER: Final = object()
 _NOTHING: Final[Iterator[object]] = iter(())
 
 current: Run[Any] | None = None  # Any: who pauses does not ask for whom
 """The run that is being taken on; None in a task."""
+going = 0
+"""Runs that have begun and neither ended nor become a task."""
+
+
+class Ready(Protocol):
+    def go_on(self) -> None:
+        """Up to the next pause."""
+        ...
+
+
+crowd: deque[Ready] | None = None
+"""Those that go in step, in order (see `rounds`); None where whoever goes on is alone."""
 
 
 class Pause(tuple[object, ...]):
@@ -41,6 +55,8 @@ class Pause(tuple[object, ...]):
 
 PAUSE: Final = Pause((PAUSED,))
 """To be awaited in a run alone."""
+TURN: Final = Pause((_BEHIND,))
+"""To be awaited where there is a `crowd`: the run goes on behind all others of it."""
 DONE: Final = Pause()
 """Awaited anywhere: what was asked for has been done already."""
 
@@ -58,6 +74,8 @@ class Run(ABC, Generic[T]):
 
     def start(self, of: T, work: Work) -> None:
         """As `go_on`, up to the first pause."""
+        global going
+        going += 1
         self.of = of
         self._work = work
         self._steps = work.__await__()
@@ -78,7 +96,9 @@ class Run(ABC, Generic[T]):
             self._stop(_OVER)
             raise
         current = None
-        if got is not PAUSED:
+        if got is _BEHIND and crowd is not None:
+            crowd.append(self)
+        elif got is not PAUSED:
             self._stop(got)
 
     def fail(self, error: Exception) -> None:
@@ -100,14 +120,18 @@ class Run(ABC, Generic[T]):
             self._stop(_OVER)
             raise
         current = None
-        if got is not PAUSED:
+        if got is _BEHIND and crowd is not None:
+            crowd.append(self)
+        elif got is not PAUSED:
             self._stop(got)
 
     def _stop(self, got: object, error: Exception | None = None) -> None:
+        global going
         of, work = self.of, self._work
         self.of = self._work = None
         self._steps = _NOTHING
         if of is not None and work is not None:
+            going -= 1
             if got is _OVER:
                 self.over(of, error)
             else:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Generator
 from typing import Any
 
+from ai_gateway.core import runs
 from ai_gateway.core.runs import PAUSE, Run, Work
 from ai_gateway.ingress.caller import HttpCaller
 
@@ -30,6 +31,7 @@ class RequestRun(Run[HttpCaller]):
         of, work = self.of, self._work
         if of is None or work is None:
             return
+        runs.going -= 1
         future = of.connection.loop.create_future()
         self._work = ring = _ring(future)
         self._steps = ring.__await__()

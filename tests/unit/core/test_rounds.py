@@ -7,9 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from ai_gateway.core import rounds, runs
-from ai_gateway.core.rounds import COMPANY, Ready, rounds_of
-from ai_gateway.core.runs import Run, Work
+from ai_gateway.core import runs
+from ai_gateway.core.rounds import COMPANY, rounds_of
+from ai_gateway.core.runs import TURN, Ready, Run, Work
+
+
+@pytest.fixture(autouse=True)
+def enough_is_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "going", COMPANY)
 
 
 class Runner(Run[str]):
@@ -47,8 +52,8 @@ class Walk:
                 raise ValueError("fault")
             if name == "t":
                 await asyncio.sleep(0)
-            if rounds.crowd is not None:
-                await rounds.turn()
+            if runs.crowd is not None:
+                await TURN
 
     def go(self, names: str) -> None:
         async def main() -> None:
@@ -57,7 +62,7 @@ class Walk:
                 rounds_of(loop).answers.add(Runner(name, self.way, self.ends), loop)
             assert not self.steps
             await asyncio.sleep(0)
-            assert rounds.crowd is None
+            assert runs.crowd is None
             assert runs.current is None
 
         asyncio.run(main())
@@ -76,6 +81,17 @@ def test_a_few_go_one_after_the_other(names: str) -> None:
     walk.go(names)
     assert walk.steps == [f"{name}{step}" for name in names for step in "123"]
     assert walk.ends == list(names)
+
+
+def test_where_little_is_going_on_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "going", 0)
+    walk = Walk()
+    loop = asyncio.new_event_loop()
+    for name in "abcdef":
+        rounds_of(loop).answers.add(Runner(name, walk.way, walk.ends), loop)
+        assert walk.ends[-1:] == [name]
+    loop.close()
+    assert runs.going == 0
 
 
 def test_a_fault_and_a_task_are_their_own() -> None:
@@ -99,7 +115,7 @@ def test_an_exit_loses_nobody() -> None:
         rounds_of(loop).requests.add(one, loop)
     with pytest.raises(SystemExit):
         loop.run_forever()
-    assert rounds.crowd is None
+    assert runs.crowd is None
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
     assert walk.ends == list("abcd")

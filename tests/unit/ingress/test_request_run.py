@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from ai_gateway.call import Said
 from ai_gateway.core import runs
+from ai_gateway.core.rounds import COMPANY
 from ai_gateway.core.runs import PAUSE, Run, as_task
 from ai_gateway.dialects.endpoints import PLAIN
 from ai_gateway.dialects.interface import Asked
@@ -96,6 +98,16 @@ async def arrive(line: Line, data: bytes) -> None:
     await asyncio.sleep(0)
 
 
+@asynccontextmanager
+async def busy() -> AsyncIterator[None]:
+    """So much is going on that requests wait for the end of the round."""
+    others = runs.going
+    runs.going += COMPANY
+    yield
+    runs.going -= COMPANY
+    assert runs.going == others
+
+
 def answer(path: str, body: bytes = BODY) -> tuple[int, bytes]:
     return 200, b"POST %b %b" % (path.encode(), body)
 
@@ -116,6 +128,7 @@ def known(path: str) -> Callable[[Callable[[Line, KnowingApp], Awaitable[None]]]
             line.protocol.connection_lost(None)
             await asyncio.gather(*line.state.tasks, return_exceptions=True)
             assert not line.state.tasks
+            assert runs.going == 0
 
         def outer() -> None:
             asyncio.run(run())
@@ -276,19 +289,22 @@ async def test_what_nobody_answers_ends_the_connection(line: Line, app: KnowingA
 
 @known("/pause")
 async def test_who_hangs_up_before_it_begins_is_not_answered(line: Line, app: KnowingApp) -> None:
-    line.protocol.data_received(ask("/pause"))
-    line.protocol.connection_lost(None)
-    await line.settle()
+    async with busy():
+        line.protocol.data_received(ask("/pause"))
+        line.protocol.connection_lost(None)
+        await line.settle()
     assert app.paused is None
     assert not line.wire.written
 
 
 @known("/a")
 async def test_a_server_that_stops_answers_what_has_arrived(line: Line, app: KnowingApp) -> None:
-    line.protocol.data_received(ask("/a"))
-    line.protocol.shutdown()
     app.go.set()
-    await line.settle()
+    async with busy():
+        line.protocol.data_received(ask("/a"))
+        assert not line.answers()
+        line.protocol.shutdown()
+        await line.settle()
     assert line.answers() == [answer("/a")]
     assert line.wire.closed
 
@@ -296,7 +312,9 @@ async def test_a_server_that_stops_answers_what_has_arrived(line: Line, app: Kno
 @known("/a")
 async def test_what_follows_in_the_same_round_is_answered_behind_it(line: Line, app: KnowingApp) -> None:
     app.go.set()
-    for body in (b"1", b"2", b"3"):
-        line.protocol.data_received(ask("/a", body))
-    await line.settle()
+    async with busy():
+        for body in (b"1", b"2", b"3"):
+            line.protocol.data_received(ask("/a", body))
+        assert not line.answers()
+        await line.settle()
     assert line.answers() == [answer("/a", b"1"), answer("/a", b"2"), answer("/a", b"3")]
