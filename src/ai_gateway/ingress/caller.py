@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ai_gateway.ingress.connection import GatewayProtocol
     from ai_gateway.ingress.known_head import KnownHead
 
-__all__ = ["Answerer", "Application", "HttpCaller", "Receive", "Scope", "Send"]
+__all__ = ["Answerer", "Application", "HttpCaller", "Receive", "Scope", "Send", "caller_of"]
 
 # ASGI's own types: a scope and a message are mappings of anything (ASGI specification 3.0).
 Scope = MutableMapping[str, Any]
@@ -322,6 +322,26 @@ class HttpCaller(msgspec.Struct, eq=False):
     def _too_large(self) -> BodyTooLarge:
         self.parts = []
         return BodyTooLarge(f"the request body is over {self.max_body} bytes")
+
+
+def caller_of(connection: GatewayProtocol, known: KnownHead, length: int, whole: bool) -> HttpCaller:
+    """A request with a known head; `whole`: nothing of its body is to come."""
+    said = known.said
+    return HttpCaller(
+        connection,
+        known.method,
+        known.path,
+        known.query,
+        known.headers(length) if said is None else said.headers,
+        length,
+        True,
+        False,
+        not PROCESS.draining,
+        known,
+        [],
+        length if whole else 0,
+        whole,
+    )
 
 
 class Answerer(Protocol):

@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 from ai_gateway.core.rounds import rounds_of
 from ai_gateway.errors import BadRequest, GatewayError
-from ai_gateway.ingress.caller import HIGH_WATER_BYTES, Application, HttpCaller
+from ai_gateway.ingress.caller import HIGH_WATER_BYTES, Application, HttpCaller, caller_of
 from ai_gateway.ingress.flow import Flow
 from ai_gateway.ingress.heads import (
     HeadTooLarge,
@@ -173,7 +173,7 @@ class GatewayProtocol(Flow):
                     self._take_whole(known, data)
                     return b""
                 self._strangers = 0
-                caller = self._caller_of(known, length, False)
+                caller = caller_of(self, known, length, False)
                 self._left = length
                 self._at_rest = False
                 self._patience.begin(PROCESS.now_s)
@@ -295,32 +295,13 @@ class GatewayProtocol(Flow):
             if len(self._waiting) >= MAX_WAITING:
                 self.pause_reading()
 
-    def _caller_of(self, known: KnownHead, length: int, whole: bool) -> HttpCaller:
-        """A request with a known head; `whole`: nothing of its body is to come."""
-        said = known.said
-        return HttpCaller(
-            self,
-            known.method,
-            known.path,
-            known.query,
-            known.headers(length) if said is None else said.headers,
-            length,
-            True,
-            False,
-            not PROCESS.draining,
-            known,
-            [],
-            length if whole else 0,
-            whole,
-        )
-
     def _take_whole(self, known: KnownHead, body: bytes) -> None:
         """A request with a known head has come whole, at the end of a read."""
         self._strangers = 0
         if self._patience.since is not None:
             self._patience.rest()
         before, run = self._latest, self._run
-        caller = self._caller_of(known, len(body), True)
+        caller = caller_of(self, known, len(body), True)
         caller.parts.append(body)
         if known.answerer is not None and (before is None or before.finished) and run.of is None:
             self._latest = self.active = caller
