@@ -31,6 +31,7 @@ __all__ = [
     "answer_locally",
     "deliver",
     "deliver_whole",
+    "settle_whole",
     "end_stream",
     "open_answer",
     "open_arrived",
@@ -230,11 +231,17 @@ def deliver(call: Call, caller: Caller, entry: Entry, opened: Opened) -> Awaitab
     return deliver_whole(call, caller, entry, opened)
 
 
-def deliver_whole(call: Call, caller: Caller, entry: Entry, opened: Opened) -> Awaitable[None]:
-    """As `deliver`, where all of it is there."""
+def settle_whole(entry: Entry, opened: Opened) -> None:
+    """Of an answer that is there: `deliver_whole` tells the caller."""
     if entry.bodies is not None:
         entry.keep(opened.body)
     entry.settle(time.perf_counter())
+
+
+def deliver_whole(call: Call, caller: Caller, entry: Entry, opened: Opened) -> Awaitable[None]:
+    """As `deliver`, where all of it is there."""
+    if not entry.settled:
+        settle_whole(entry, opened)
     lines = answer_lines(call, entry)
     cost_usd = entry.record.cost_usd
     if cost_usd is not None:

@@ -162,7 +162,7 @@ async def open_data_path(
     pipeline = Pipeline(
         asker=asker,
         converser=Converser(asker, toolbox, max_rounds=settings.tools.max_iterations),
-        sink=spool.append,
+        books=spool,
         gate=gate,
         admitter=Admitter(limiter, prices, block_unpriced=settings.prices.unknown == "block"),
         trace_ratio=settings.telemetry.sample_ratio if settings.telemetry.enabled else None,

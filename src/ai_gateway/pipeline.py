@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from ai_gateway.admitting import Admitter
-from ai_gateway.answering import Opened, answer_locally, deliver, deliver_whole, refuse
+from ai_gateway.answering import Opened, answer_locally, deliver, deliver_whole, refuse, settle_whole
 from ai_gateway.asking import Asker, Order, Reader, read
 from ai_gateway.call import Call, Caller
 from ai_gateway.conversing import Converser
@@ -32,7 +32,7 @@ from ai_gateway.policy.targets import Target, target_of
 from ai_gateway.providers import Upstream
 from ai_gateway.upstream.headers import value_of
 
-__all__ = ["Count", "Gate", "Pipeline"]
+__all__ = ["Books", "Count", "Gate", "Pipeline"]
 
 OVERLOAD_RETRY_AFTER_S = 5
 _NEEDS_MODEL = frozenset({Job.CHAT, Job.COUNT})
@@ -44,6 +44,14 @@ class Gate(Protocol):
     def closed(self, in_flight: int) -> str | None:
         """Why not, with so many of them in flight; or None."""
         ...
+
+
+class Books(Protocol):
+    """Where the rows of requests go; neither raises."""
+
+    def append(self, record: RequestRecord, /) -> None: ...
+
+    def append_all(self, records: Sequence[RequestRecord], /) -> None: ...
 
 
 class Count(Protocol):
@@ -60,7 +68,7 @@ class Pipeline:
         self,
         *,
         asker: Asker,
-        sink: Callable[[RequestRecord], None],
+        books: Books,
         gate: Gate,
         admitter: Admitter,
         converser: Converser,
@@ -73,7 +81,9 @@ class Pipeline:
         """Swapped whole by the control path."""
         self._load: Count = [0] if load is None else load
         self._asker = asker
-        self._sink = sink
+        self._sink, self._sink_all = books.append, books.append_all
+        self._gathered: list[RequestRecord] = []
+        """Rows of a crowd, to be written before any of it is answered."""
         self._gate = gate
         self._admitter = admitter
         self._converser = converser
@@ -128,7 +138,9 @@ class Pipeline:
                 await TURN
             found = await self._asker.ask(order)
             if runs.crowd is not None:
+                self._settle_whole(order, found)
                 await TURN
+                self._write_gathered()
             await self._deliver(order, caller, found)
         except GatewayError as error:
             self._date(call, entry)
@@ -206,6 +218,22 @@ class Pipeline:
         if limit and len(exchange.body) > limit * BYTES_PER_TOKEN:
             check_input(exchange, limit)
         return self._admitter.admit(call, entry, client, exchange, reader, target)
+
+    def _settle_whole(self, order: Order, found: tuple[Opened, Target] | None) -> None:
+        """Where all of an answer is there. Its row goes to the disk with those of its crowd."""
+        if found is None or order.client.runs_tools:
+            return
+        opened = found[0]
+        if opened.watcher is None and not opened.long:
+            entry = order.entry
+            entry.sink = self._gathered.append
+            settle_whole(entry, opened)
+
+    def _write_gathered(self) -> None:
+        gathered = self._gathered
+        if gathered:
+            self._gathered = []
+            self._sink_all(gathered)
 
     def _deliver(self, order: Order, caller: Caller, found: tuple[Opened, Target] | None) -> Awaitable[None]:
         """To be awaited at once."""

@@ -155,13 +155,17 @@ class DataPath:
         self._pipeline = Pipeline(
             asker=asker,
             converser=Converser(asker, tools, max_rounds=max_rounds),
-            sink=self._sink,
+            books=self,
             gate=_Open(),
             admitter=Admitter(self.limiter, prices),
         )
 
-    def _sink(self, record: RequestRecord) -> None:
+    def append(self, record: RequestRecord) -> None:
         self._told[record.id].row = record
+
+    def append_all(self, records: Sequence[RequestRecord]) -> None:
+        for record in records:
+            self.append(record)
 
     @property
     def last(self) -> RequestRecord:

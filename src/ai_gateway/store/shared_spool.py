@@ -76,9 +76,9 @@ class SharedSpool(Spool):
         looks again when it has used its part of the room."""
         self._move_bound()
 
-    def append(self, record: RequestRecord) -> None:
-        """As `Spool.append`."""
-        super().append(record)
+    def append_all(self, records: Sequence[RequestRecord]) -> None:
+        """As `Spool.append_all`."""
+        super().append_all(records)
         shared, slot = self._together, self._slot
         shared.rows_in[slot], shared.bytes_in[slot] = self._rows_in, self._bytes_in
         if self.dropped:

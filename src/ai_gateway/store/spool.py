@@ -18,6 +18,7 @@ import os
 import secrets
 import threading
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -115,18 +116,22 @@ class Spool:
         A full spool still takes rows that have cost something (those with an upstream call), up to a
         quarter more than `max_bytes`: requests in flight end in the books. Others are dropped and counted.
         """
+        self.append_all((record,))
+
+    def append_all(self, records: Sequence[RequestRecord]) -> None:
+        """As `append`, of some rows that go to the disk at once."""
         lines_of = self._lines_of
         try:
-            line = lines_of([record])
+            lines = lines_of(records)
         except UnicodeEncodeError:
-            line = lines_of([storable(record)])
-        if (self._troubled or self._bytes_in >= self._full_at) and self._put_off(record, line):
+            lines = lines_of([storable(record) for record in records])
+        if (self._troubled or self._bytes_in >= self._full_at) and self._put_off(records, lines):
             return
-        size = len(line)
+        size = len(lines)
         try:
-            written = os.write(self._file, line)
+            written = os.write(self._file, lines)
         except OSError as error:
-            self._set_aside(line, str(error))
+            self._set_aside(lines, str(error))
         else:
             if written == size:
                 self._size += size
@@ -136,20 +141,24 @@ class Spool:
                     self._rotate()
             else:
                 self._torn = True
-                self._set_aside(line, "the disk took only a part of a row")
-        self._rows_in += 1
+                self._set_aside(lines, "the disk took only a part of a row")
+        self._rows_in += len(records)
         self._bytes_in += size
 
-    def _put_off(self, record: RequestRecord, line: bytes) -> bool:
-        """Drop a row for which there is no room, or queue it behind those that wait; False where it is to be
-        written."""
-        if self.is_full() and not self._may_overshoot(record):
+    def _put_off(self, records: Sequence[RequestRecord], lines: bytes) -> bool:
+        """Drop rows for which there is no room, or queue them behind those that wait; False where they are to
+        be written."""
+        if len(records) > 1:
+            for record in records:
+                self.append(record)
+            return True
+        if self.is_full() and not self._may_overshoot(records[0]):
             self._drop()
             return True
-        if not (self._troubled and self._keep(line)):
+        if not (self._troubled and self._keep(lines)):
             return False
         self._rows_in += 1
-        self._bytes_in += len(line)
+        self._bytes_in += len(lines)
         return True
 
     def _may_overshoot(self, record: RequestRecord) -> bool:

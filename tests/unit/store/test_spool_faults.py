@@ -55,6 +55,8 @@ def test_full_at_the_bound_and_free_again(folder: Path) -> None:
     assert (spool.depth, spool.dropped) == (depth, 1)
     spool.append(row(attempts=1))  # it was in flight
     assert (spool.depth, spool.dropped) == (depth + 1, 1)
+    spool.append_all([row(attempts=0), row(attempts=1), row(attempts=0)])
+    assert (spool.depth, spool.dropped) == (depth + 2, 3)
     store_all(spool, MemoryAccounting())
     assert not full(spool)
     spool.append(row(attempts=0))
@@ -190,6 +192,8 @@ def test_fsync_reaches_the_disk_before_append_returns(folder: Path, monkeypatch:
     spool.append(row())
     spool.append(row())
     assert synced == [spool.backlog_bytes // 2, spool.backlog_bytes]
+    spool.append_all([row(), row()])  # at once
+    assert synced[2:] == [spool.backlog_bytes]
 
     def fail(file: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -197,12 +201,12 @@ def test_fsync_reaches_the_disk_before_append_returns(folder: Path, monkeypatch:
     monkeypatch.setattr(spool_module, "_sync", fail)
     spool.append(row())
     assert not healthy(spool)
-    assert spool.depth == 3
+    assert spool.depth == 5
     monkeypatch.setattr(spool_module, "_sync", os.fsync)
     spool.append(row())
     assert healthy(spool)
     spool.close()
-    assert len(replayed(folder).rows) == 4
+    assert len(replayed(folder).rows) == 6
 
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from ai_gateway.store.spool import Spool
 from tests.unit.store.support import MemoryAccounting, files, kill, row, store_all
 
 PROCESSES = st.integers(0, 1)
+SIZES = st.sampled_from([0, 10, 700])
 
 
 class SpoolMachine(RuleBasedStateMachine):
@@ -60,13 +61,21 @@ class SpoolMachine(RuleBasedStateMachine):
             self.durable |= self.in_memory[process]
             self.in_memory[process].clear()
 
-    @rule(process=PROCESSES, size=st.sampled_from([0, 10, 700]))
+    @rule(process=PROCESSES, size=SIZES)
     def append(self, process: int, size: int) -> None:
+        self.spools[process].append(self._row(process, size))
+        self._settle(process)
+
+    @rule(process=PROCESSES, sizes=st.lists(SIZES, min_size=1, max_size=4))
+    def append_all(self, process: int, sizes: list[int]) -> None:
+        self.spools[process].append_all([self._row(process, size) for size in sizes])
+        self._settle(process)
+
+    def _row(self, process: int, size: int) -> RequestRecord:
         self.count += 1
         name = f"r{self.count}"
-        self.spools[process].append(row(id=name, error_message="x" * size))
         self.in_memory[process].add(name)
-        self._settle(process)
+        return row(id=name, error_message="x" * size)
 
     @rule(process=PROCESSES, torn=st.booleans())
     def die(self, process: int, torn: bool) -> None:
