@@ -65,8 +65,11 @@ def _insert(rows: int, shared: Sequence[str], own: Sequence[str]) -> str:
     for at in range(first, first + rows * len(own), len(own)):
         places |= {name: number for number, name in enumerate(own, at)}
         values.append(", ".join([f"?{places[name]}" for name in named]))
+    # Where a row is refused, the whole transaction is given up in any case. OR ROLLBACK says so: else SQLite
+    # copies each page that a statement of many rows touches, to be able to take back that statement alone.
     # The names are those of our own fields.
-    return f"INSERT INTO requests ({', '.join(named)}) VALUES ({'), ('.join(values)})"  # noqa: S608
+    into = f"INSERT OR ROLLBACK INTO requests ({', '.join(named)})"
+    return f"{into} VALUES ({'), ('.join(values)})"
 
 
 _PRICED = _Kind(slice(_COST + 1), slice(_COST + 1, _LOGS))
