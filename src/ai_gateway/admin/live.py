@@ -180,7 +180,7 @@ class Hub:
     def _newest(self) -> list[tuple[int, RequestRecord]]:
         """Newest first."""
         feed = self._feed
-        return [(feed.count - back, feed.rows[-1 - back]) for back in range(min(RECENT, len(feed.rows)))]
+        return [(feed.count - back, record) for back, record in enumerate(reversed(feed.newest(RECENT)))]
 
     def _recent(self) -> list[RequestRecord]:
         return [*(record for _, record in self._newest()), *self._older][:RECENT]
@@ -201,10 +201,11 @@ class Hub:
             if not self._is_due(today):
                 return  # another watcher was first
             first_ms = self._now_ms() // MINUTE_MS * MINUTE_MS - (MINUTES - 1) * MINUTE_MS
-            ids = [record.id for record in self._feed.rows]
+            newest = self._feed.newest()
+            ids = [record.id for record in newest]
             base = self._store.baseline(day=today, since_ms=first_ms, recent=RECENT, ids=ids)
             sums = LiveSums(today, base)
-            for record in self._feed.rows:
+            for record in newest:
                 if record.id not in base.stored:
                     sums.add(record)
             known = frozenset(ids)

@@ -59,7 +59,7 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """
 
     # First what is a row's own, then who asked for what, then how it went, then what few rows have:
-    # `store.alike` takes them by their places.
+    # `core.rows` takes them by their places.
     id: str
     started_at: int
     """Unix time in milliseconds, UTC."""
@@ -76,6 +76,8 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Time spent in the gateway before the upstream call."""
     caller_address: str | None = None
     cost_usd: float | None = None
+    trace: str | None = None
+    """The trace that it belongs to, where requests are traced: `core.trace` reads it. Not stored."""
 
     day: str | None = None
     """YYYY-MM-DD in `limits.timezone`: the day that it counts for. None (of an older gateway): UTC's."""
@@ -114,8 +116,6 @@ class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Bodies: only where the client's `log_bodies` is on."""
     upstream_request: str | None = None
     response: str | None = None
-    trace: str | None = None
-    """The trace that it belongs to, where requests are traced: `core.trace` reads it. Not stored."""
 
     @property
     def is_unpriced(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import repeat
@@ -13,9 +13,9 @@ from operator import itemgetter
 from typing import Literal, TextIO
 
 import msgspec
-from msgspec.structs import astuple
 
 from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.rows import OWN, Rows, Shared
 
 __all__ = ["RequestLog", "configure"]
 
@@ -47,21 +47,35 @@ _NOISY = ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "urllib3", "o
 _ECHOING = "python_multipart"
 """A warning for each damaged form: whoever sends one could fill the log, and is told in the answer and in the
 request's own line."""
-_AT, _ID, _TRACE, _STATUS = map(
-    RequestRecord.__struct_fields__.index, ("started_at", "id", "trace", "status")
-)
-_shown = itemgetter(*map(RequestRecord.__struct_fields__.index, _REQUEST_FIELDS))
+_AT, _ID, _TRACE = map(OWN.index, ("started_at", "id", "trace"))
+_OWN_FIELDS = ("input_tokens", "output_tokens", "cached_tokens")
+_MEASURES = ("cost_usd", "ttfb_ms", "latency_ms", "overhead_ms")
+_HEAD = _REQUEST_FIELDS[: _REQUEST_FIELDS.index(_OWN_FIELDS[0])]
+_TAIL = ("attempts", "key_tail")
+_figures = itemgetter(*map(OWN.index, _OWN_FIELDS))
+_measures = itemgetter(*map(OWN.index, _MEASURES))
+_ADDRESS = OWN.index("caller_address")
 _Line = msgspec.defstruct(
     "_Line",
     [
-        *((name, str) for name in ("time", "level", "event", "id")),
-        *((name, object) for name in _REQUEST_FIELDS),
+        ("time", str),
+        ("level", msgspec.Raw),
+        ("id", str),
+        (_HEAD[0], msgspec.Raw),
+        *((name, int) for name in _OWN_FIELDS),
+        ("usage_estimated", bool),
+        *((name, float | None) for name in _MEASURES),
+        (_TAIL[0], msgspec.Raw),
+        ("caller_address", str | None),
         ("trace_id", str | msgspec.UnsetType, msgspec.UNSET),
     ],
     gc=False,
 )
+"""Of members that follow each other and are alike in many rows, the first has the JSON of all."""
+_Said = tuple[msgspec.Raw, msgspec.Raw, bool, msgspec.Raw]
 _encoder = msgspec.json.Encoder()
-_DELETE = "\x7f"
+_MILLISECONDS = tuple(f".{ms:03d}Z" for ms in range(1000))
+_DELETE = b"\x7f"
 """Of ASCII, the one character that no terminal shows and JSON does not escape."""
 _LEVELS = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 
@@ -88,18 +102,34 @@ class RequestLog:
         self._lines = _json_lines if as_json else _text_lines
         self._stream = stream or sys.stdout
 
+    def _write(self, lines: str | bytes) -> None:
+        """Raises: OSError, ValueError."""
+        if isinstance(lines, str):
+            self._stream.write(lines)
+        elif (binary := getattr(self._stream, "buffer", None)) is not None:
+            binary.write(lines)  # nothing waits in the text layer: whoever writes there flushes
+        else:
+            self._stream.write(lines.decode())
+
     def write(self, records: Sequence[RequestRecord]) -> None:
         """A request's level is info; warning where it ended with 5xx, error where that was our own fault."""
         least = logging.getLogger("ai_gateway.requests").getEffectiveLevel()
         if least > logging.INFO:
-            records = [record for record in records if _level(record) >= least]
+            records = _of_level(records, least)
         if not records:
             return
         try:
-            self._stream.write(self._lines(records))
+            self._write(self._lines(records))
             self._stream.flush()
         except (OSError, ValueError):
             return  # nobody reads the log any more: no reason to stop serving
+
+
+def _of_level(records: Sequence[RequestRecord], least: int) -> Sequence[RequestRecord]:
+    rows = Rows.of(records)
+    if all(_level(shared.first) < least for shared in set(rows.shared)):
+        return []
+    return [record for record in rows if _level(record) >= least]
 
 
 def _level(record: RequestRecord) -> int:
@@ -108,17 +138,74 @@ def _level(record: RequestRecord) -> int:
     return logging.ERROR if record.error == "internal_error" else logging.WARNING
 
 
-def _json_lines(records: Sequence[RequestRecord]) -> str:
-    """Made by column, encoded at once: most batches have nothing in them that a terminal could not show."""
-    columns = tuple(zip(*map(astuple, records), strict=True))
-    levels = repeat("info") if max(columns[_STATUS]) < 500 else [_LEVELS[_level(each)] for each in records]
-    moments = map(_moment, columns[_AT])
-    traces = map(_trace_id, columns[_TRACE])
-    lines = list(map(_Line, moments, levels, repeat("request"), columns[_ID], *_shown(columns), traces))
-    text = _encoder.encode_lines(lines).decode()
+def _json_lines(records: Sequence[RequestRecord]) -> str | bytes:
+    """Made by column, encoded at once: most batches have nothing in them that a terminal could not show. Only
+    where all is ASCII, bytes."""
+    rows = Rows.of(records)
+    columns = rows.columns
+    levels, heads, estimated, tails = _all_said(rows)
+    moments = _moments(columns[_AT])
+    traces = columns[_TRACE]
+    ids = repeat(msgspec.UNSET) if traces.count(None) == len(traces) else map(_trace_id, traces)
+    lines = list(
+        map(
+            _Line,
+            moments,
+            levels,
+            columns[_ID],
+            heads,
+            *_figures(columns),
+            estimated,
+            *_measures(columns),
+            tails,
+            columns[_ADDRESS],
+            ids,
+        )
+    )
+    text = _encoder.encode_lines(lines)
     if text.isascii() and _DELETE not in text:
         return text
     return "".join([_json(line) + "\n" for line in lines])
+
+
+def _all_said(rows: Rows) -> Iterable[Iterable[object]]:
+    """The members of `_said`, each for all rows."""
+    if rows.is_alike:
+        return map(repeat, _said(rows.shared[0]))
+    return zip(*map(_said, rows.shared), strict=True)
+
+
+def _said(shared: Shared) -> _Said:
+    """What the lines say of what rows share: level and event, who asked for what and what came of it,
+    whether the usage is estimated, attempts and key."""
+    said: _Said | None = shared.said
+    if said is None:
+        row = shared.first
+        said = shared.said = (
+            msgspec.Raw(_encoder.encode(_LEVELS[_level(row)]) + b',"event":"request"'),
+            msgspec.Raw(_members(row, _HEAD)),
+            row.usage_estimated,
+            msgspec.Raw(_members(row, _TAIL)),
+        )
+    return said
+
+
+def _members(row: RequestRecord, names: Sequence[str]) -> bytes:
+    """JSON of these, without the name of the first."""
+    _, _, found = _encoder.encode({name: getattr(row, name) for name in names})[:-1].partition(b":")
+    return found
+
+
+def _moments(started: Sequence[int]) -> Iterable[str]:
+    """Most batches are of one second."""
+    second = started[0] // 1000
+    begin, first = _second(second), 1000 * second
+    if min(started) >= first:
+        try:
+            return [begin + _MILLISECONDS[ms - first] for ms in started]
+        except IndexError:
+            pass  # of a later second
+    return map(_moment, started)
 
 
 def _trace_id(trace: str | None) -> str | msgspec.UnsetType:
@@ -168,10 +255,9 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@lru_cache(maxsize=64)
 def _moment(ms: int) -> str:
-    """As `_time`: many rows fall into one second, and some into one millisecond."""
-    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+    """As `_time`."""
+    return _second(ms // 1000) + _MILLISECONDS[ms % 1000]
 
 
 @lru_cache(maxsize=16)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import sub
 from typing import TypeVar
 
 import msgspec
 
 from ai_gateway.core.record import Attempt, RequestRecord, attempts_of
+from ai_gateway.core.rows import OWN, Rows, Shared, Values, picked
 from ai_gateway.core.server_tools import ToolRun, runs_of
 from ai_gateway.observe.model_names import ModelNames
 from ai_gateway.observe.tool_names import ToolNames
@@ -25,6 +27,20 @@ OVERHEAD_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 
 """Upper bounds, in seconds: a request's own way takes a fraction of a millisecond, fetching files seconds."""
 TOOL_S = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds, in seconds: a clock takes no time, a page of the web seconds, a server's work minutes."""
+_COUNTED = tuple(
+    map(
+        OWN.index,
+        (
+            "ttfb_ms",
+            "latency_ms",
+            "overhead_ms",
+            "cost_usd",
+            "input_tokens",
+            "output_tokens",
+            "cached_tokens",
+        ),
+    )
+)
 _NOT_THE_PROVIDERS = frozenset({"client_closed", "internal_error"})
 _ITS_FAULT = frozenset({401, 403, 408, 429})
 """Of the 4xx those that speak of the gateway's credential, or of the provider's load."""
@@ -33,10 +49,11 @@ _ITS_FAULT = frozenset({401, 403, 408, 429})
 class Histogram:
     """Counts by upper bound, as Prometheus has them."""
 
-    __slots__ = ("bounds", "counts", "total")
+    __slots__ = ("_bounds_ms", "bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
+        self._bounds_ms = [round(bound * 1000, 6) for bound in bounds]
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
@@ -44,19 +61,19 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
-    def observe_all(self, values: list[float]) -> None:
-        """At least one; they are sorted in place."""
-        values.sort()
-        bounds, counts = self.bounds, self.counts
-        bucket, last = bisect_left(bounds, values[0]), bisect_left(bounds, values[-1])
+    def observe_all(self, times_ms: list[float]) -> None:
+        """At least one, in milliseconds, where the bounds are seconds; they are sorted in place."""
+        times_ms.sort()
+        bounds, counts = self._bounds_ms, self.counts
+        bucket, last = bisect_left(bounds, times_ms[0]), bisect_left(bounds, times_ms[-1])
         done = 0
         while bucket < last:
-            below = bisect_right(values, bounds[bucket])
+            below = bisect_right(times_ms, bounds[bucket])
             counts[bucket] += below - done
             done = below
             bucket += 1
-        counts[last] += len(values) - done
-        self.total += sum(values)
+        counts[last] += len(times_ms) - done
+        self.total += sum(times_ms) / 1000
 
     def copy(self) -> Histogram:
         twin = Histogram(self.bounds)
@@ -112,11 +129,13 @@ class Tally:
 
     def add(self, records: Sequence[RequestRecord]) -> None:
         """Count finished requests."""
-        plain, others = _sorted_out(records)
+        rows = Rows.of(records)
+        plain, others = _sorted_out(rows)
         with self._lock:
             if plain:
-                self._add_plain(plain)
-            for record in others:
+                self._add_plain(rows, plain)
+            for at in others:
+                record = rows[at]
                 self._add(record)
                 if record.tool_log is not None:
                     self._add_runs(runs_of(record.tool_log))
@@ -176,51 +195,57 @@ class Tally:
             if provider_failed(attempt, record):
                 sums.upstream_errors[client, attempt.provider] += 1
 
-    def _add_plain(self, records: Sequence[RequestRecord]) -> None:
+    def _add_plain(self, rows: Rows, groups: Mapping[Shared, Sequence[int]]) -> None:
         """As `_add` of each: they went well at the first try."""
         sums = self._sums
-        sums.duration.observe_all([record.latency_ms / 1000 for record in records])
-        sums.overhead.observe_all([record.overhead_ms / 1000 for record in records])
-        first = [
-            record.ttfb_ms / 1000 for record in records if record.streaming and record.ttfb_ms is not None
-        ]
+        duration: list[float] = []
+        overhead: list[float] = []
+        first: list[float] = []
+        calls: dict[str, list[float]] = {}
+        counted = [rows.columns[at] for at in _COUNTED]
+        for shared, places in groups.items():
+            columns = counted if len(places) == len(rows) else picked(counted, places)
+            ttfb, took, own = columns[:3]
+            duration += took
+            overhead += own
+            if shared.first.streaming:
+                first += [ms for ms in ttfb if ms is not None]
+            calls.setdefault(shared.first.provider or "", []).extend(map(sub, took, own))
+            self._add_group(shared.first, *columns[3:])
+        sums.duration.observe_all(duration)
+        sums.overhead.observe_all(overhead)
         if first:
             sums.first_token.observe_all(first)
-        for provider in {record.provider for record in records}:
-            calls = [
-                (record.latency_ms - record.overhead_ms) / 1000
-                for record in records
-                if record.provider == provider
-            ]
-            _histogram(sums.upstream, provider or "", DURATION_S).observe_all(calls)
-        for group in _grouped(records):
-            self._add_group(group)
+        for provider, calls_ms in calls.items():
+            _histogram(sums.upstream, provider, DURATION_S).observe_all(calls_ms)
 
-    def _add_group(self, records: Sequence[RequestRecord]) -> None:
-        """Of `_grouped`: their requests, and what they used."""
-        sums, like = self._sums, records[0]
-        client = like.client_id or ""
-        priced = like.cost_usd is not None
-        if priced:
-            priced = any(map(_is_priced, records))
+    def _add_group(
+        self, like: RequestRecord, costs: Values, input_tokens: Values, output_tokens: Values, cached: Values
+    ) -> None:
+        """Of rows that share the rest: their requests, and what they used."""
+        missing = costs.count(None)
+        if 0 < missing < len(costs):  # a name may be known by its price alone
+            rows = list(zip(costs, input_tokens, output_tokens, cached, strict=True))
+            for is_missing in (rows[0][0] is None, rows[0][0] is not None):
+                part = [row for row in rows if (row[0] is None) is is_missing]
+                self._add_group(like, *zip(*part, strict=True))
+            return
+        sums, client, count = self._sums, like.client_id or "", len(costs)
+        priced = not missing and like.status < 400 and (any(input_tokens) or any(output_tokens))
         model = self._names.label(client, like.model_served or like.model_asked, priced=priced)
-        sums.requests[client, model, like.status] += len(records)
-        input_tokens = output_tokens = cached_tokens = 0
-        cost_usd = 0.0
-        for record in records:
-            input_tokens += record.input_tokens
-            output_tokens += record.output_tokens
-            cached_tokens += record.cached_tokens
-            if record.cost_usd is None:
-                sums.unpriced += record.is_unpriced
-            else:
-                cost_usd += record.cost_usd
+        sums.requests[client, model, like.status] += count
         total = self._used(client, model)
-        total.input_tokens += input_tokens
-        total.output_tokens += output_tokens
-        total.cost_usd += cost_usd
-        sums.cached_tokens += cached_tokens
-        sums.cost_usd += cost_usd
+        total.input_tokens += sum(input_tokens)
+        total.output_tokens += sum(output_tokens)
+        sums.cached_tokens += sum(cached)
+        if not missing:
+            cost_usd = sum(costs)
+            total.cost_usd += cost_usd
+            sums.cost_usd += cost_usd
+        elif like.status < 400:
+            sums.unpriced += count
+        else:
+            sums.unpriced += sum(map(any, zip(input_tokens, output_tokens, strict=True)))
 
     def _add_call(self, provider: str, latency_ms: float) -> None:
         _histogram(self._sums.upstream, provider, DURATION_S).observe(latency_ms / 1000)
@@ -247,41 +272,25 @@ class Tally:
             sums.cost_usd += used.cost_usd
 
 
-def _sorted_out(records: Sequence[RequestRecord]) -> tuple[list[RequestRecord], list[RequestRecord]]:
-    """Those that went well at the first try, and the others."""
-    plain: list[RequestRecord] = []
-    others: list[RequestRecord] = []
-    for record in records:
-        if (
-            record.error is None
-            and record.attempts
-            and record.attempt_log is None
-            and record.tool_log is None
-        ):
-            plain.append(record)
-        else:
-            others.append(record)
-    return plain, others
+def _sorted_out(rows: Rows) -> tuple[Mapping[Shared, Sequence[int]], Sequence[int]]:
+    """Those that went well at the first try, by what they share; the places of the others."""
+    plain: dict[Shared, Sequence[int]] = {}
+    others: list[int] = []
+    for shared, places in rows.groups().items():
+        if shared.first.error is not None or not shared.first.attempts:
+            others += places
+            continue
+        if rows.whole:
+            logged = {at for at in places if at in rows.whole and _has_log(rows.whole[at])}
+            others += logged
+            places = [at for at in places if at not in logged]
+        if places:
+            plain[shared] = places
+    return plain, sorted(others)
 
 
-def _grouped(records: Sequence[RequestRecord]) -> Collection[list[RequestRecord]]:
-    """By the labels that they are counted under, and whether there is a price."""
-    groups: dict[tuple[object, ...], list[RequestRecord]] = {}
-    last: tuple[object, ...] = ()
-    group: list[RequestRecord] = []
-    for record in records:
-        key = (
-            record.client_id,
-            record.model_served,
-            record.model_asked,
-            record.status,
-            record.cost_usd is None,
-        )
-        if key != last:  # mostly, it is that of the row before
-            last = key
-            group = groups.setdefault(key, [])
-        group.append(record)
-    return groups.values()
+def _has_log(record: RequestRecord) -> bool:
+    return record.attempt_log is not None or record.tool_log is not None
 
 
 def _histogram(histograms: dict[str, Histogram], key: str, bounds: Sequence[float]) -> Histogram:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.rows import Rows
 from ai_gateway.store import sqlite
 from ai_gateway.store.alike import Alike
 from ai_gateway.store.days import DAY_MS
@@ -116,11 +117,12 @@ class SqliteAccounting:
         return len(new)
 
     def _insert(self, connection: sqlite3.Connection, rows: Sequence[RequestRecord]) -> None:
-        batch = Alike(rows, self._pace)
+        every = Rows.of(rows)
+        batch = Alike(every, self._pace)
         batch.insert(connection)
         bodies = [
             (row.id, row.started_at, row.caller_request, row.upstream_request, row.response)
-            for row in rows
+            for row in every.whole.values()
             if row.caller_request is not None or row.upstream_request is not None or row.response is not None
         ]
         if bodies:

@@ -13,6 +13,8 @@ import msgspec
 from filelock import FileLock
 
 from ai_gateway.core.record import RequestRecord
+from ai_gateway.core.rows import Rows
+from ai_gateway.store.lines import UNREADABLE, Lines
 
 __all__ = ["BATCH_ROWS", "READ_BYTES", "Batch", "Folder", "Position", "is_folder_name"]
 
@@ -24,8 +26,6 @@ POSITION_NAME = "position"
 _SUFFIX = ".jsonl"
 _FOLDER_NAME = re.compile(r"\d+-[0-9a-f]{8}")
 _log = logging.getLogger("ai_gateway.store")
-_decoder = msgspec.json.Decoder(RequestRecord)
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class Position(NamedTuple):
@@ -39,7 +39,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Consecutive rows of one folder."""
 
     folder: Folder
-    records: list[RequestRecord]
+    records: Rows
     lines: int
     """As many as records, and those that could not be read."""
     size: int
@@ -68,6 +68,7 @@ class Folder:
         self._reading: tuple[int, FileIO] | None = None
         self._position: FileIO | None = None
         self._untidy = False
+        self._lines = Lines()
 
     def segment(self, number: int) -> Path:
         return self.path / f"{number:08d}{_SUFFIX}"
@@ -181,26 +182,24 @@ class Folder:
         if lines > limit:
             data, lines = data[: -len(data.split(b"\n", limit)[limit])], limit
         try:
-            records = _decoder.decode_lines(data)
-        except _UNREADABLE:
-            records = []
-        if len(records) != lines:
+            records = self._lines.read(data)
+        except UNREADABLE:
             records = self._readable(data, start.number)
         end = Position(start.number, start.offset + len(data))
         return Batch(folder=self, records=records, lines=lines, size=len(data), end=end)
 
-    def _readable(self, data: bytes, number: int) -> list[RequestRecord]:
+    def _readable(self, data: bytes, number: int) -> Rows:
         """What can be read of these lines, the others are set aside."""
         records: list[RequestRecord] = []
         bad: list[bytes] = []
         for line in data[:-1].split(b"\n"):
             try:
-                records.append(_decoder.decode(line))
-            except _UNREADABLE:
+                records.append(self._lines.read_one(line))
+            except UNREADABLE:
                 bad.append(line)
         if bad:
             self._set_aside(bad, number)
-        return records
+        return Rows.of(records)
 
     def _set_aside(self, lines: list[bytes], number: int) -> None:
         """Keep lines that nobody can read: they must not hold up the rest."""

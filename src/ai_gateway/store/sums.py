@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 import msgspec
 
 from ai_gateway.core.record import Attempt, RequestRecord
-from ai_gateway.store.alike import OWN, Alike, Values
+from ai_gateway.core.rows import OWN, Values, picked
+from ai_gateway.store.alike import Alike
 from ai_gateway.store.days import utc_day
 from ai_gateway.store.pace import Pace
 from ai_gateway.store.steps import Steps
@@ -18,7 +20,21 @@ Key = tuple[str, str, str]
 """Day, client id and model: of a row of `usage_daily`."""
 MINUTE_MS = 60_000
 
-_AT = RequestRecord.__struct_fields__.index("started_at")
+_AT = OWN.index("started_at")
+_figures = itemgetter(
+    _AT,
+    *map(
+        OWN.index,
+        (
+            "input_tokens",
+            "cached_tokens",
+            "cache_write_tokens",
+            "output_tokens",
+            "reasoning_tokens",
+            "cost_usd",
+        ),
+    ),
+)
 _attempts = msgspec.json.Decoder(list[Attempt])
 
 
@@ -71,36 +87,34 @@ class BatchSums:
             self.steps.add_row(row)
             self._see(row.client_id, row.started_at)
         for group in pace.over(batch.groups):
-            for rows in _minutes(group.rows):
-                self._add(group.first, rows)
+            for columns in _minutes(group.columns):
+                self._add(group.first, columns)
 
-    def _add(self, like: RequestRecord, rows: Sequence[Values]) -> None:
+    def _add(self, like: RequestRecord, columns: Sequence[Values]) -> None:
         """Rows of one minute that are like this one."""
-        _, started, *tokens, _, _, _, _, _, costs = zip(*[row[OWN] for row in rows], strict=True)
-        input_tokens, cached, cache_write, output_tokens, reasoning = map(sum, tokens)
+        started, input_tokens, cached, cache_write, output_tokens, reasoning, costs = _figures(columns)
         model = like.model_served or like.model_asked or ""
-        count = len(rows)
+        count = len(started)
         errors = count if like.status >= 400 else 0
         used = _sums_of(self.usage, like, started[0], model)
         used.requests += count
         used.admitted_requests += count * like.admitted
         used.errors += errors
         used.estimated_requests += count * like.usage_estimated
-        used.input_tokens += input_tokens
-        used.cached_tokens += cached
-        used.cache_write_tokens += cache_write
-        used.output_tokens += output_tokens
-        used.reasoning_tokens += reasoning
+        used.input_tokens += (all_input := sum(input_tokens))
+        used.cached_tokens += sum(cached)
+        used.cache_write_tokens += sum(cache_write)
+        used.output_tokens += (all_output := sum(output_tokens))
+        used.reasoning_tokens += sum(reasoning)
         cost_usd = None
-        if like.cost_usd is None:
+        if costs[0] is None:
             used.unpriced_requests += (
-                sum(map(any, zip(tokens[0], tokens[3], strict=True))) if errors else count
+                sum(map(any, zip(input_tokens, output_tokens, strict=True))) if errors else count
             )
         else:
             cost_usd = sum(costs)
             used.cost_usd = (used.cost_usd or 0.0) + cost_usd
-        counts = (count, errors, input_tokens, output_tokens)
-        self.steps.add(started[0], like.client_id, model, counts, cost_usd)
+        self.steps.add(started[0], like.client_id, model, (count, errors, all_input, all_output), cost_usd)
         self._see(like.client_id, max(started))
 
     def _see(self, client_id: str | None, at_ms: int) -> None:
@@ -136,12 +150,12 @@ def _sums_of(usage: dict[Key, Sums], row: RequestRecord, started_at: int, model:
     return found
 
 
-def _minutes(rows: list[Values]) -> Iterable[list[Values]]:
+def _minutes(columns: Sequence[Values]) -> Iterable[Sequence[Values]]:
     """The rows of each minute: mostly, there is one."""
-    started = [row[_AT] for row in rows]
+    started = columns[_AT]
     if min(started) // MINUTE_MS == max(started) // MINUTE_MS:
-        return (rows,)
-    found: dict[int, list[Values]] = {}
-    for row in rows:
-        found.setdefault(row[_AT] // MINUTE_MS, []).append(row)
-    return found.values()
+        return (columns,)
+    found: dict[int, list[int]] = {}
+    for at, started_at in enumerate(started):
+        found.setdefault(started_at // MINUTE_MS, []).append(at)
+    return [picked(columns, places) for places in found.values()]

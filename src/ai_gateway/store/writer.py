@@ -23,7 +23,7 @@ PAUSE_S = 0.002
 FULL_BYTES = READ_BYTES // 2
 BEHIND_ROWS = 2 * BATCH_ROWS
 """In the spool: from here on there is no rest within a batch, until a single batch is left."""
-SHOWN_ROWS = 32
+SHOWN_ROWS = 64
 """Rows that readers get at once: some 0.2 ms."""
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 5.0

@@ -142,8 +142,8 @@ async def test_a_rows_own_day_decides(desk: Desk) -> None:
 def test_memory_is_bounded_and_bodies_are_left_out(desk: Desk) -> None:
     record = row(caller_request="x" * 1000, response="y", usage_raw="{}", attempt_log="[]")
     desk.feed.put([record] * (PENDING + 50))
-    assert len(desk.feed.rows) == PENDING
-    kept = desk.feed.rows[-1]
+    assert len(desk.feed.newest()) == PENDING
+    kept = desk.feed.newest()[-1]
     assert (kept.caller_request, kept.response, kept.usage_raw, kept.attempt_log) == (None,) * 4
     assert record.caller_request is not None
 

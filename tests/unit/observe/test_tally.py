@@ -68,11 +68,11 @@ def test_a_batch_counts_as_its_rows_do(batch: list[RequestRecord]) -> None:
     assert plain(together.sums(clients)) == plain(apart.sums(clients))
 
 
-@given(st.lists(milliseconds.map(lambda spent: spent / 1000), min_size=1))
+@given(st.lists(milliseconds, min_size=1))
 def test_many_values_fall_into_the_buckets_of_each(values: list[float]) -> None:
     one_by_one, at_once = Histogram(DURATION_S), Histogram(DURATION_S)
     for value in values:
-        one_by_one.observe(value)
+        one_by_one.observe(value / 1000)
     at_once.observe_all(values)
     assert at_once.counts == one_by_one.counts
     assert at_once.total == pytest.approx(one_by_one.total)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway.core.record import Attempt, RequestRecord
+from ai_gateway.core.rows import Rows
 from ai_gateway.store.alike import Alike
 from ai_gateway.store.pace import Pace
 from ai_gateway.store.steps import Steps
@@ -72,7 +73,7 @@ def test_a_batch_adds_what_its_rows_add(batch: list[RequestRecord]) -> None:
         if row.client_id and row.started_at:
             seen[row.client_id] = max(row.started_at, seen.get(row.client_id, 0))
     pace = Pace(in_haste=True)
-    found = BatchSums(Alike(batch, pace), pace)
+    found = BatchSums(Alike(Rows.of(batch), pace), pace)
     assert found.seen == seen
     assert found.usage.keys() == usage.keys()
     for key, sums in usage.items():
