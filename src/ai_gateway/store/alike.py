@@ -29,8 +29,10 @@ caller_address day model_reported admitted attempt_log tool_log
 """.split()  # noqa: SIM905 - a list would have a line for each
 """Of the table `requests`, in the order in which it has come to have them: given in another order, SQLite
 copies each value once more."""
-_PIECES = (4 * PIECE_ROWS, PIECE_ROWS, PIECE_ROWS // 2, 4)
-"""Rows that a statement takes, the most first: that is for haste."""
+_FEW = PIECE_ROWS // 2
+_PIECES = (4 * PIECE_ROWS, PIECE_ROWS, _FEW, 4)
+"""Rows that a statement takes, the most first: that is for haste. Less than `_FEW` that are alike go with
+others that have less in common: a statement costs more than what it does not have to bind."""
 
 
 class _Kind:
@@ -66,28 +68,33 @@ def _insert(rows: int, shared: Sequence[str], own: Sequence[str]) -> str:
     return f"{into} VALUES ({'), ('.join(values)})"
 
 
-_COST = ("cost_usd",)
-_SELDOM = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
-_seldom = itemgetter(*map(OWN.index, _SELDOM))
-_ADDRESS = ("caller_address",)
-_ADDRESS_AT = OWN.index("caller_address")
 _COST_AT = OWN.index("cost_usd")
-
-
-def _kind(*also_shared: str) -> _Kind:
-    return _Kind([name for name in OWN if name not in also_shared], [*also_shared, *SHARED])
-
-
-_KINDS = {
-    (priced, plain): _kind(*(() if priced else _COST), *((*_SELDOM, *_ADDRESS) if plain else ()))
-    for priced in (False, True)
-    for plain in (False, True)
-}
-"""By whether rows have a price, and whether they share an address and have none of the seldom tokens. (The
-driver takes ten times as long for a NULL as for a number.)"""
-_OUTCOME = _FIELDS.index("admitted")
+_ADDRESS_AT = OWN.index("caller_address")
+_SELDOM = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
+_COMMON = (*_SELDOM, "caller_address")
+_CLIENT = ("client_id", "client_name", "key_tail")
 _LOGS = _FIELDS.index("attempt_log")
-_SAME_OUTCOME = _Kind(_FIELDS[:_OUTCOME], _FIELDS[_OUTCOME:_LOGS])
+_NOTHING = (None,) * (len(_FIELDS) - _LOGS)
+_seldom = itemgetter(*map(OWN.index, _SELDOM))
+_id = itemgetter(_FIELDS.index("id"))
+
+
+class _Level:
+    """How much rows have in common. That there is no price is shared, too: the driver takes ten times as long
+    for a NULL as for a number."""
+
+    def __init__(self, shared: Sequence[str]) -> None:
+        own = [name for name in _FIELDS[:_LOGS] if name not in shared]
+        self.priced = _Kind(own, shared)
+        self.unpriced = _Kind([name for name in own if name != "cost_usd"], ["cost_usd", *shared])
+        self.key = itemgetter(*map(_FIELDS.index, shared))
+
+
+_PLAIN = _Level([*_COMMON, *SHARED])
+"""One address, and none of the seldom tokens."""
+_ALIKE = _Level(SHARED)
+_OTHER_CLIENTS = _Level([*_COMMON, *(name for name in SHARED if name not in _CLIENT)])
+_SAME_OUTCOME = _Level(SHARED[SHARED.index("admitted") :])
 _OTHER = _Kind(_FIELDS[:_BODIES], ())
 """Of rows that have nothing in common."""
 
@@ -126,32 +133,36 @@ class Alike:
 
     def insert(self, connection: sqlite3.Connection) -> None:
         """Write the rows themselves. Raises: sqlite3.Error."""
-        outcomes: dict[Values, list[Values]] = {}
+        left: list[Values] = []
         for group in self.groups:
-            left = self._insert_group(connection, group)
+            left += self._insert_group(connection, group)
+        for level in (_OTHER_CLIENTS, _SAME_OUTCOME):
+            alike: dict[tuple[bool, Values], list[Values]] = {}
             for row in left:
-                outcomes.setdefault(row[_OUTCOME:_LOGS], []).append(row)
-        others = [astuple(record) for record in self.single]
-        for rows in outcomes.values():
-            columns = [*zip(*rows, strict=True)]
-            done = self._insert(connection, _SAME_OUTCOME, rows[0], columns, _PIECES)
-            others += rows[done:]
-        if others:
-            self._insert(connection, _OTHER, others[0], [*zip(*others, strict=True)], (*_PIECES, 1))
+                alike.setdefault((row[_COST_AT] is None, level.key(row)), []).append(row)
+            left = []
+            for (is_unpriced, _), rows in alike.items():
+                rows.sort(key=_id)
+                kind = level.unpriced if is_unpriced else level.priced
+                done = self._insert(connection, kind, rows[0], [*zip(*rows, strict=True)], _PIECES)
+                left += rows[done:]
+        left += map(astuple, self.single)
+        if left:
+            self._insert(connection, _OTHER, left[0], [*zip(*left, strict=True)], (*_PIECES, 1))
 
     def _insert_group(self, connection: sqlite3.Connection, group: Group) -> Iterable[Values]:
-        """Returns rows that are left, with the values of all fields up to the logs."""
+        """Returns rows that are left, with the values of all fields."""
         columns = group.columns
         addresses = columns[_ADDRESS_AT]
-        plain = addresses.count(addresses[0]) == len(addresses) and not any(map(any, _seldom(columns)))
-        kind = _KINDS[columns[_COST_AT][0] is not None, plain]
-        first = (*[column[0] for column in columns], *group.shared)
-        done = self._insert(connection, kind, first, columns, _PIECES)
-        if done == len(addresses):
-            return ()
-        nothing = (None,) * (len(_FIELDS) - _LOGS)
-        left = zip(*[column[done:] for column in columns], strict=True)
-        return [(*own, *group.shared, *nothing) for own in left]
+        done, count = 0, len(addresses)
+        if count >= _FEW:
+            is_plain = addresses.count(addresses[0]) == count and not any(map(any, _seldom(columns)))
+            level = _PLAIN if is_plain else _ALIKE
+            kind = level.unpriced if columns[_COST_AT][0] is None else level.priced
+            first = (*[column[0] for column in columns], *group.shared)
+            done = self._insert(connection, kind, first, columns, _PIECES[:-1])
+        rest = (*group.shared, *_NOTHING)
+        return [(*own, *rest) for own in zip(*[column[done:] for column in columns], strict=True)]
 
     def _insert(
         self,

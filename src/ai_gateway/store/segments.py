@@ -18,8 +18,8 @@ from ai_gateway.store.lines import UNREADABLE, Lines
 
 __all__ = ["BATCH_ROWS", "READ_BYTES", "Batch", "Folder", "Position", "is_folder_name"]
 
-BATCH_ROWS = 256
-READ_BYTES = 128 * 1024
+BATCH_ROWS = 512
+READ_BYTES = 256 * 1024
 LOCK_NAME = "lock"
 POSITION_NAME = "position"
 
@@ -143,7 +143,7 @@ class Folder:
         self.path.rmdir()
 
     def _lines_at(self, start: Position, until: Position | None) -> bytes:
-        """Whole lines from `start` on: some 128 KiB, or a single longer one."""
+        """Whole lines from `start` on: some 256 KiB, or a single longer one."""
         file = self._open(start.number)
         if file is None:
             return b""

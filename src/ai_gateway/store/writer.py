@@ -16,11 +16,10 @@ from ai_gateway.store.spool import Spool
 __all__ = ["Writer"]
 
 POLL_S = 0.1
-GATHER_S = 0.05
-"""Between two batches that were not full: a transaction costs as much as many rows."""
+GATHER_S = 0.1
+"""Until there are more rows: a transaction costs as much as many of them."""
 PAUSE_S = 0.002
-"""After a full batch: a long replay leaves the event loop its share of the interpreter."""
-FULL_BYTES = READ_BYTES // 2
+"""Where a full batch waits already: a long replay leaves the event loop its share of the interpreter."""
 BEHIND_ROWS = 2 * BATCH_ROWS
 """In the spool: from here on there is no rest within a batch, until a single batch is left."""
 SHOWN_ROWS = 64
@@ -134,8 +133,8 @@ class Writer:
             self._back_off(str(error))
             return False
         self._spool.commit(batch)
-        is_full = batch.lines >= BATCH_ROWS or batch.size >= FULL_BYTES
-        self._pause_s = PAUSE_S if is_full else GATHER_S
+        is_next_full = self._spool.depth >= BATCH_ROWS or self._spool.backlog_bytes >= READ_BYTES
+        self._pause_s = PAUSE_S if is_next_full else GATHER_S
         self._held = None
         self._recover()
         return True

@@ -39,18 +39,18 @@ def test_a_row_comes_back_as_it_was(folder: Path) -> None:
 def test_depth_and_backlog_follow_the_rows(folder: Path) -> None:
     spool = new_spool(folder)
     assert (spool.depth, spool.backlog_bytes) == (0, 0)
-    for _ in range(300):
+    for _ in range(600):
         spool.append(row())
-    assert spool.depth == 300
+    assert spool.depth == 600
     assert spool.backlog_bytes == sum(file.stat().st_size for file in files(folder, "*.jsonl"))
     found = spool.read()
     assert found is not None
     batch, is_new = found
     assert is_new
-    assert len(batch.records) == 256
-    assert spool.depth == 300  # read is not yet stored
+    assert len(batch.records) == 512
+    assert spool.depth == 600  # read is not yet stored
     spool.commit(batch)
-    assert spool.depth == 44
+    assert spool.depth == 88
     store_all(spool, MemoryAccounting())
     assert (spool.depth, spool.backlog_bytes) == (0, 0)
     spool.close()

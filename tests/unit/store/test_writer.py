@@ -241,12 +241,13 @@ def test_a_writer_that_is_behind_makes_haste_until_it_has_caught_up(bench: Bench
     ("count", "body", "pause_s"),
     [
         (1, "", writer_module.GATHER_S),
-        (300, "", writer_module.PAUSE_S),
-        (9, "x" * 30_000, writer_module.PAUSE_S),
+        (600, "", writer_module.GATHER_S),
+        (1024, "", writer_module.PAUSE_S),
+        (20, "x" * 30_000, writer_module.PAUSE_S),
     ],
-    ids=["few", "many", "long"],
+    ids=["few", "more than a batch", "two batches", "long"],
 )
-def test_a_writer_gathers_rows_unless_there_are_enough(
+def test_a_writer_gathers_rows_unless_a_full_batch_waits(
     count: int, body: str, pause_s: float, bench: Bench
 ) -> None:
     writer = Writer(bench.spool, MemoryAccounting())
