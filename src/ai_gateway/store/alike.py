@@ -29,10 +29,9 @@ caller_address day model_reported admitted attempt_log tool_log
 """.split()  # noqa: SIM905 - a list would have a line for each
 """Of the table `requests`, in the order in which it has come to have them: given in another order, SQLite
 copies each value once more."""
-_FEW = PIECE_ROWS // 2
-_PIECES = (4 * PIECE_ROWS, PIECE_ROWS, _FEW, 4)
-"""Rows that a statement takes, the most first: that is for haste. Less than `_FEW` that are alike go with
-others that have less in common: a statement costs more than what it does not have to bind."""
+_PIECES = (4 * PIECE_ROWS, PIECE_ROWS, PIECE_ROWS // 2, 4)
+"""Rows that a statement takes, the most first: that is for haste. The last is for rows that are all alike, or
+have little in common: a statement costs more than what it does not have to bind for so few."""
 
 
 class _Kind:
@@ -134,8 +133,9 @@ class Alike:
     def insert(self, connection: sqlite3.Connection) -> None:
         """Write the rows themselves. Raises: sqlite3.Error."""
         left: list[Values] = []
+        sizes = _PIECES if len(self.groups) == 1 else _PIECES[:-1]
         for group in self.groups:
-            left += self._insert_group(connection, group)
+            left += self._insert_group(connection, group, sizes)
         for level in (_OTHER_CLIENTS, _SAME_OUTCOME):
             alike: dict[tuple[bool, Values], list[Values]] = {}
             for row in left:
@@ -150,17 +150,21 @@ class Alike:
         if left:
             self._insert(connection, _OTHER, left[0], [*zip(*left, strict=True)], (*_PIECES, 1))
 
-    def _insert_group(self, connection: sqlite3.Connection, group: Group) -> Iterable[Values]:
+    def _insert_group(
+        self, connection: sqlite3.Connection, group: Group, sizes: Sequence[int]
+    ) -> Iterable[Values]:
         """Returns rows that are left, with the values of all fields."""
         columns = group.columns
         addresses = columns[_ADDRESS_AT]
         done, count = 0, len(addresses)
-        if count >= _FEW:
+        if count >= sizes[-1]:
             is_plain = addresses.count(addresses[0]) == count and not any(map(any, _seldom(columns)))
             level = _PLAIN if is_plain else _ALIKE
             kind = level.unpriced if columns[_COST_AT][0] is None else level.priced
             first = (*[column[0] for column in columns], *group.shared)
-            done = self._insert(connection, kind, first, columns, _PIECES[:-1])
+            done = self._insert(connection, kind, first, columns, sizes)
+        if done == count:
+            return ()
         rest = (*group.shared, *_NOTHING)
         return [(*own, *rest) for own in zip(*[column[done:] for column in columns], strict=True)]
 

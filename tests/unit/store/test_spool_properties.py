@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
@@ -122,7 +123,7 @@ class SpoolMachine(RuleBasedStateMachine):
         while (batch := self.spools[process].read_ahead()) is not None:
             self._see(batch.records)
 
-    def _see(self, records: list[RequestRecord]) -> None:
+    def _see(self, records: Sequence[RequestRecord]) -> None:
         for record in records:
             self.seen[record.id] = self.seen.get(record.id, 0) + 1
 
