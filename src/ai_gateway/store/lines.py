@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
 
@@ -10,6 +11,7 @@ from msgspec.structs import astuple
 
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.core.rows import OWN, Rows, Shared, Values, has_more, shared_of
+from ai_gateway.store.pace import rest
 
 __all__ = ["UNREADABLE", "Lines"]
 
@@ -17,6 +19,8 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _MARK = b',"day":'
 """Where a row's own members end. No text can have it: a quotation mark in there has a backslash before it."""
 _HEAD = b'{"id":"","started_at":0,"day":'
+PIECE_BYTES = 32 * 1024
+"""Of lines that are decoded at once: some 0.15 ms."""
 MAX_KNOWN = 256
 MAX_TAIL_BYTES = 1024
 
@@ -45,29 +49,40 @@ class Lines:
         self._known: dict[bytes, Shared | None] = {}
 
     def read(self, data: bytes) -> Rows:
-        """Raises: one of `UNREADABLE`, where any of them cannot be read."""
-        heads: list[bytes] = []
+        """Rests as the calling thread's pace tells it.
+
+        Raises: one of `UNREADABLE`, where any of them cannot be read.
+        """
+        values: list[Values] = []
         shared: list[Shared] = []
         whole: dict[int, bytes] = {}
+        lines = BytesIO(data)  # `split` would look at each byte
+        while piece := lines.readlines(PIECE_BYTES):
+            rest()
+            values += self._own(piece, shared, whole)
+        if not whole:
+            return Rows(list(zip(*values, strict=True)), shared, {})
+        return _with_whole(values, shared, whole)
+
+    def _own(self, lines: list[bytes], shared: list[Shared], whole: dict[int, bytes]) -> Iterable[Values]:
+        """Values of `OWN` of lines that are not read whole."""
+        heads: list[bytes] = []
         ending, found = b"\n", None
-        for line in BytesIO(data):  # `split` would look at each byte
+        for line in lines:
             head = line.removesuffix(ending)
             if found is None or len(head) == len(line):  # mostly, it ends as the one before
                 head, mark, tail = line.partition(_MARK)
                 ending = mark + tail
                 found = self._ending(tail)
                 if found is None:
-                    whole[len(heads) + len(whole)] = line
+                    whole[len(shared) + len(whole)] = line
                     continue
             heads.append(head)
             shared.append(found)
         own = _own.decode_lines(b"}\n".join(heads) + b"}") if heads else []
         if len(own) != len(heads):
             raise ValueError("a line is not of one row")
-        values = list(map(astuple, own))
-        if not whole:
-            return Rows(list(zip(*values, strict=True)), shared, {})
-        return _with_whole(values, shared, whole)
+        return map(astuple, own)
 
     def _ending(self, tail: bytes) -> Shared | None:
         """What a line shares that has this after the mark; None where it has to be read with the line."""

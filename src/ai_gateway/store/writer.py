@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ai_gateway.core.record import RequestRecord
-from ai_gateway.store.pace import Pace, never_interrupt
+from ai_gateway.store.pace import Pace, never_interrupt, set_pace
 from ai_gateway.store.protocols import AccountingStore, StoreError
 from ai_gateway.store.segments import BATCH_ROWS, READ_BYTES, Batch
 from ai_gateway.store.spool import Spool
@@ -108,6 +108,7 @@ class Writer:
 
     def _run(self) -> None:
         never_interrupt()
+        set_pace(self._pace)
         try:
             while not self._stopping.is_set():
                 moved = self._step()

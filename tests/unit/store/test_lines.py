@@ -22,7 +22,7 @@ from ai_gateway.core.rows import Rows
 from ai_gateway.observe.logs import RequestLog
 from ai_gateway.observe.model_names import ModelNames
 from ai_gateway.observe.tally import Tally
-from ai_gateway.store.lines import MAX_KNOWN, UNREADABLE, Lines
+from ai_gateway.store.lines import MAX_KNOWN, PIECE_BYTES, UNREADABLE, Lines
 from tests.unit.store.support import row
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01"
@@ -119,6 +119,12 @@ def test_what_lines_end_in_is_remembered_up_to_a_bound() -> None:
     for _ in range(2):
         assert list(lines.read(encode(batch))) == batch
     assert len(lines._known) <= MAX_KNOWN
+
+
+def test_a_long_batch_is_read_in_pieces() -> None:
+    batch = [row(day=f"2025-10-0{n % 9 + 1}", response="x" if n % 50 == 0 else None) for n in range(500)]
+    assert len(encode(batch)) > 3 * PIECE_BYTES
+    assert list(Lines().read(encode(batch))) == batch
 
 
 def test_rows_with_an_ending_in_common_share_its_values() -> None:

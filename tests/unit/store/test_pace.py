@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ai_gateway.store import pace as pace_module
-from ai_gateway.store.pace import Pace, never_interrupt
+from ai_gateway.store.pace import Pace, never_interrupt, rest, set_pace
 
 
 class Clock:
@@ -58,6 +58,15 @@ def test_it_does_not_rest_in_haste(clock: Clock) -> None:
     assert clock.rests == []
     pace.in_haste = False
     pace.rest()
+    assert len(clock.rests) == 1
+
+
+def test_a_pace_belongs_to_one_thread(clock: Clock) -> None:
+    with ThreadPoolExecutor(1) as paced, ThreadPoolExecutor(1) as other:
+        paced.submit(set_pace, Pace()).result()
+        other.submit(rest).result()
+        assert clock.rests == []
+        paced.submit(rest).result()
     assert len(clock.rests) == 1
 
 
