@@ -12,7 +12,7 @@ import itertools
 import os
 import sqlite3
 import sys
-from asyncio.subprocess import PIPE, Process
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects import sqlite as dialect
 
 from ai_gateway.store import sqlite
+from ai_gateway.store.piped import PipedProcess
 from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.reads import LENGTH_BYTES, Ask, Told, Way, framed, give_way
 
@@ -33,7 +34,6 @@ STARVED = 10
 """A process that would run and gets less than this part of a processor is starved."""
 TRIES = 3
 CACHE_KIB = 4096
-_BUFFER_BYTES = 1 << 20
 
 _DIALECT = dialect.dialect(paramstyle="named")
 _told = msgspec.msgpack.Decoder(Told)
@@ -68,7 +68,7 @@ class Reader:
         self._path = path
         self._idle_s = idle_s
         self._child: _Child | None = None
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Task[_Child] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     async def ask(self, ask: Ask) -> Told:
@@ -86,18 +86,31 @@ class Reader:
     async def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._starting is not None:
+            with contextlib.suppress(OSError):
+                await self._starting
         if self._child is not None:
             await self._child.end()
 
     async def _ready(self, way: Way) -> _Child:
-        async with self._starting:
-            if self._child is None or self._child.has_ended:
-                try:
-                    self._child = await _Child.start(self._path, way)
-                except OSError as error:
-                    reason = f"no process can be started for it: {error.strerror}"
-                    raise StoreError(f"the database {self._path} cannot be read: {reason}") from error
+        """Whoever waits for its start may be cancelled: it goes on for the others."""
+        if self._child is not None and not self._child.has_ended:
             return self._child
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start(way))
+        try:
+            return await asyncio.shield(self._starting)
+        except OSError as error:
+            reason = f"no process can be started for it: {error.strerror}"
+            raise StoreError(f"the database {self._path} cannot be read: {reason}") from error
+
+    async def _start(self, way: Way) -> _Child:
+        """Raises: OSError."""
+        try:
+            self._child = await _Child.start(self._path, way)
+        finally:
+            self._starting = None
+        return self._child
 
     def _rest(self, child: _Child) -> None:
         """End it when nobody has asked for a while."""
@@ -109,7 +122,7 @@ class Reader:
 class _Child:
     """One process, until it ends."""
 
-    def __init__(self, process: Process, way: Way) -> None:
+    def __init__(self, process: PipedProcess, way: Way) -> None:
         """Use `start`."""
         self._process = process
         self._way = way
@@ -123,11 +136,10 @@ class _Child:
     async def start(cls, path: Path, way: Way) -> _Child:
         """Raises: OSError."""
         arguments = ["-P", "-m", "ai_gateway.store.reads", sqlite.uri(path), str(CACHE_KIB), way]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdin=PIPE, stdout=PIPE, env=_environment(), limit=_BUFFER_BYTES
+        # It gives way by itself too: its start takes 0.1 s.
+        process = await PipedProcess.start(
+            [sys.executable, *arguments], _environment(), partial(give_way, way)
         )
-        with contextlib.suppress(ProcessLookupError):  # as it will do itself: its start takes 0.1 s
-            give_way(way, process.pid)
         return cls(process, way)
 
     async def ask(self, ask: Ask) -> Told | None:
@@ -137,8 +149,7 @@ class _Child:
         number = next(self._numbers)
         answer: asyncio.Future[Told | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
-        assert self._process.stdin is not None
-        self._process.stdin.write(framed(msgspec.structs.replace(ask, number=number)))
+        self._process.write(framed(msgspec.structs.replace(ask, number=number)))
         try:
             if self._way == "idle":
                 await self._watched(answer)
@@ -171,12 +182,10 @@ class _Child:
 
     def _kill(self) -> None:
         self.has_ended = True
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        self._process.kill()
 
     async def _listen(self) -> None:
-        out = self._process.stdout
-        assert out is not None
+        out = self._process.out
         try:
             while True:
                 length = await out.readexactly(LENGTH_BYTES)
@@ -190,7 +199,7 @@ class _Child:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_result(None)
-        await self._process.wait()
+        await self._process.ended()
 
 
 def _environment() -> dict[str, str]:
