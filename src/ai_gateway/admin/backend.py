@@ -56,7 +56,7 @@ async def open_backend(parts: Parts, on_close: Callable[[Closing], None]) -> Bac
         raise StoreError("there is no session secret: start the gateway by `ai-gateway serve`")
     calendar = Calendar(parts.settings.limits.timezone)
     usage = SqlUsageStore(database, reader)
-    store = SqliteLiveStore(parts.settings.database.path)
+    store = SqliteLiveStore(reader)
     sessions = Sessions(users, audit, secret=secret, now_ms=now_ms, monotonic_s=time.monotonic)
     hub = Hub(parts.feed, store, calendar, parts.state.in_flight, now_ms)
     services = Services(

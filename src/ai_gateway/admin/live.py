@@ -19,7 +19,8 @@ from ai_gateway.admin.schemas.traffic import Delta, DeltaMessage, Overview, Seri
 from ai_gateway.admin.views import request_summary, totals
 from ai_gateway.core.record import RequestRecord
 from ai_gateway.policy.calendar import Calendar
-from ai_gateway.store.admin_protocols import Baseline
+from ai_gateway.store.admin_protocols import Baseline, Moment
+from ai_gateway.store.protocols import StoreError
 
 __all__ = ["Hub", "LiveStore"]
 
@@ -29,11 +30,17 @@ FRAME_INTERVAL_S = 0.25
 REFRESH_S = 300.0
 """How often the sums are read anew while somebody looks."""
 ASLEEP_AFTER_S = 60.0
+MAX_MEANWHILE = 20_000
+"""Rows that may come while the database is read: some 20 MB."""
 
 
 class LiveStore(Protocol):
-    def baseline(self, *, day: str, since_ms: int, recent: int, ids: Sequence[str]) -> Baseline:
-        """In one read transaction. Blocking. Raises: StoreError."""
+    async def baseline(self, *, day: str, since_ms: int, recent: int) -> Baseline:
+        """Of one moment after the call. Raises: StoreError."""
+        ...
+
+    async def stored(self, ids: Sequence[str], moment: Moment) -> frozenset[str]:
+        """Those of the requests that were in the database at that moment. Raises: StoreError."""
         ...
 
 
@@ -58,8 +65,7 @@ class Frame(msgspec.Struct):
 class Hub:
     """The dashboard's figures. The accounting thread tells of rows, the event loop asks.
 
-    The lock is held for some microseconds, except while the database is read: that happens in a thread, and
-    only the accounting thread waits for it.
+    The lock is held for some microseconds, never while the database is read.
     """
 
     def __init__(
@@ -78,6 +84,9 @@ class Hub:
         self._lock = feed.lock
         self._older: list[RequestRecord] = []
         """The database's newest rows, to fill the list of recent ones."""
+        self._reading = asyncio.Lock()
+        self._meanwhile: list[RequestRecord] | None = None
+        """While the database is read: rows that it may not have, and all that have come since."""
         self._sums: LiveSums | None = None
         self._frame: Frame | None = None
         self._framed_at_s = 0.0
@@ -87,6 +96,8 @@ class Hub:
 
     def _hear(self, records: Sequence[RequestRecord]) -> None:
         """New rows; called by the accounting thread, with the lock held."""
+        if self._meanwhile is not None and len(self._meanwhile) <= MAX_MEANWHILE:
+            self._meanwhile.extend(records)
         if self._sums is None:
             return
         if time.monotonic() - self._asked_at_s > ASLEEP_AFTER_S:
@@ -186,29 +197,49 @@ class Hub:
         return [*(record for _, record in self._newest()), *self._older][:RECENT]
 
     async def _awake(self) -> None:
+        """Raises: StoreError."""
         self._asked_at_s = time.monotonic()
         today = self._calendar.day(self._now_ms() / 1000).name
         if self._is_due(today):
-            await asyncio.to_thread(self._read, today)
+            async with self._reading:
+                if self._is_due(today):  # no other watcher was first
+                    await self._read(today)
+            self._asked_at_s = time.monotonic()
 
     def _is_due(self, today: str) -> bool:
         sums = self._sums
         return sums is None or sums.day != today or time.monotonic() - self._read_at_s > REFRESH_S
 
-    def _read(self, today: str) -> None:
-        """Start from the database, and add the rows that are not in it yet."""
+    async def _read(self, today: str) -> None:
+        """Start from the database, and add the rows that are not in it yet.
+
+        A row is announced before it is stored, so one that is announced after the database was read is not
+        in what was read; of all others the database is asked.
+        """
+        first_ms = self._now_ms() // MINUTE_MS * MINUTE_MS - (MINUTES - 1) * MINUTE_MS
         with self._lock:
-            if not self._is_due(today):
-                return  # another watcher was first
-            first_ms = self._now_ms() // MINUTE_MS * MINUTE_MS - (MINUTES - 1) * MINUTE_MS
-            newest = self._feed.newest()
-            ids = [record.id for record in newest]
-            base = self._store.baseline(day=today, since_ms=first_ms, recent=RECENT, ids=ids)
+            meanwhile = self._meanwhile = self._feed.newest()
+        try:
+            base = await self._store.baseline(day=today, since_ms=first_ms, recent=RECENT)
+            with self._lock:
+                ids = [record.id for record in meanwhile]
+            stored = await self._store.stored(ids, base.moment)
             sums = LiveSums(today, base)
-            for record in newest:
-                if record.id not in base.stored:
-                    sums.add(record)
-            known = frozenset(ids)
-            self._older = [record for record in base.recent if record.id not in known]
-            self._sums = sums
-            self._read_at_s = time.monotonic()
+            with self._lock:
+                self._begin(sums, base, meanwhile, stored)
+        finally:
+            self._meanwhile = None
+
+    def _begin(
+        self, sums: LiveSums, base: Baseline, meanwhile: Sequence[RequestRecord], stored: frozenset[str]
+    ) -> None:
+        """With the lock held. Raises: StoreError."""
+        if len(meanwhile) > MAX_MEANWHILE:
+            raise StoreError("the database is read more slowly than requests come")
+        for record in meanwhile:
+            if record.id not in stored:
+                sums.add(record)
+        known = frozenset(record.id for record in meanwhile)
+        self._older = [record for record in base.recent if record.id not in known]
+        self._sums = sums
+        self._read_at_s = time.monotonic()

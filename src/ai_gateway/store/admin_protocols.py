@@ -19,6 +19,7 @@ __all__ = [
     "HistoryPage",
     "HistoryStore",
     "LastAdmin",
+    "Moment",
     "NoSuchUser",
     "PointRow",
     "RequestFilter",
@@ -302,9 +303,18 @@ class PointRow(msgspec.Struct, kw_only=True):
     cost_usd: float | None = None
 
 
+class Moment(msgspec.Struct, frozen=True):
+    """Which rows of the request log there were: those up to `newest`, as the log is numbered since it was
+    last rewritten, which makes another `version` of it."""
+
+    newest: int
+    version: int
+
+
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """What the database knows, of one moment."""
 
+    moment: Moment
     today: Sums
     minutes: Sequence[PointRow]
     clients_seen: dict[str, int]
@@ -313,8 +323,6 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     clients: Sequence[TopRow]
     recent: Sequence[RequestRecord]
     """Newest first."""
-    stored: frozenset[str]
-    """Of the ids that were asked for, those that are in it."""
 
 
 class UsageStore(Protocol):

@@ -51,6 +51,9 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     key: tuple[int, ...] = ()
     """Columns of which the last row's values are told."""
     number: int = 0
+    more: tuple[tuple[str, dict[str, Value]], ...] = ()
+    """Further SELECTs that see the same moment. What is told is one JSON array, whatever the form: for each
+    SELECT an array of objects by column."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -69,21 +72,40 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 def answer(connection: sqlite3.Connection, ask: Ask) -> Told:
     """Blocking. Never raises sqlite3.Error: a fault is told."""
     try:
-        cursor = connection.execute(ask.sql, ask.values)
-        rows = cursor.fetchall()
-        names = [column[0] for column in cursor.description]
+        if ask.more:
+            return Told(number=ask.number, text=_at_one_moment(connection, ask))
+        names, rows = _found(connection, ask.sql, ask.values)
     except sqlite3.Error as error:
         return Told(number=ask.number, fault=str(error), fault_code=getattr(error, "sqlite_errorcode", None))
     last = [rows[-1][index] for index in ask.key] if rows else []
     shown = rows[: ask.most]
     if ask.form == "rows":
         return Told(number=ask.number, count=len(rows), rows=shown, last=last)
-    text = _csv(shown) if ask.form == "csv" else _json(names, shown)
+    text = _csv(shown) if ask.form == "csv" else msgspec.json.encode(_objects(names, shown))
     return Told(number=ask.number, count=len(rows), text=text, last=last)
 
 
-def _json(names: Sequence[str], rows: Sequence[Sequence[Value]]) -> bytes:
-    return msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows])
+_Rows = list[list[Value]]
+"""The driver's are tuples, which are written alike."""
+
+
+def _at_one_moment(connection: sqlite3.Connection, ask: Ask) -> bytes:
+    """Raises: sqlite3.Error."""
+    connection.execute("BEGIN")
+    try:
+        found = [_found(connection, *each) for each in ((ask.sql, ask.values), *ask.more)]
+    finally:
+        connection.rollback()
+    return msgspec.json.encode([_objects(names, rows) for names, rows in found])
+
+
+def _found(connection: sqlite3.Connection, sql: str, values: dict[str, Value]) -> tuple[list[str], _Rows]:
+    cursor = connection.execute(sql, values)
+    return [column[0] for column in cursor.description], cursor.fetchall()
+
+
+def _objects(names: Sequence[str], rows: Sequence[Sequence[Value]]) -> list[dict[str, Value]]:
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _csv(rows: Sequence[Sequence[Value]]) -> bytes:

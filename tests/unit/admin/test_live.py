@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +15,16 @@ import pytest
 
 from ai_gateway.admin.asgi import Message
 from ai_gateway.admin.feed import PENDING, Feed
-from ai_gateway.admin.live import RECENT, Hub
+from ai_gateway.admin.live import RECENT, Hub, LiveStore
 from ai_gateway.admin.sessions import Sessions
 from ai_gateway.admin.socket import LiveSocket
 from ai_gateway.policy.calendar import Calendar
 from ai_gateway.store.accounting import SqliteAccounting
+from ai_gateway.store.admin_protocols import Baseline, Moment
 from ai_gateway.store.live import SqliteLiveStore
+from ai_gateway.store.protocols import StoreError
 from tests.harness.databases import empty_database
-from tests.unit.store.support import NOON_MS, row
+from tests.unit.store.support import NOON_MS, InThread, row
 
 
 class Desk:
@@ -27,17 +32,25 @@ class Desk:
 
     def __init__(self, path: Path) -> None:
         empty_database(path)
+        self.path = path
         self.books = SqliteAccounting(path)
         self.feed = Feed()
         self.now_ms = NOON_MS + 1000
         self.flying = 0
-        self.hub = Hub(self.feed, SqliteLiveStore(path), Calendar(), lambda: self.flying, lambda: self.now_ms)
+        self.hub = self.hub_of(SqliteLiveStore(InThread(path)))
+
+    def hub_of(self, store: LiveStore) -> Hub:
+        return Hub(self.feed, store, Calendar(), lambda: self.flying, lambda: self.now_ms)
 
     def finish(self, *, stored: bool = True, **fields: Any) -> None:
         record = row(**{"started_at": self.now_ms, **fields})
         self.feed.put([record])
         if stored:
             self.books.write([record])
+
+
+def nothing() -> None:
+    pass
 
 
 @pytest.fixture
@@ -117,6 +130,85 @@ async def test_all_watchers_share_one_frame(desk: Desk, monkeypatch: pytest.Monk
     assert first is not None
     assert await desk.hub.next(first[0]) is None  # it is not time yet
     assert await desk.hub.next(None) == first
+
+
+class Interrupted:
+    """A live store, and what happens just before and after each of its readings."""
+
+    def __init__(self, store: LiveStore, happens: list[Callable[[], None]]) -> None:
+        self._store = store
+        self._happens = iter(happens)
+
+    async def baseline(self, *, day: str, since_ms: int, recent: int) -> Baseline:
+        next(self._happens)()
+        found = await self._store.baseline(day=day, since_ms=since_ms, recent=recent)
+        next(self._happens)()
+        return found
+
+    async def stored(self, ids: Sequence[str], moment: Moment) -> frozenset[str]:
+        next(self._happens)()
+        found = await self._store.stored(ids, moment)
+        next(self._happens)()
+        return found
+
+
+COMES = [(told, stored) for told in range(4) for stored in range(told, 5)]
+"""The first of these moments at which a row is told of, and the one at which it is stored; 4: never."""
+
+
+@pytest.mark.parametrize(("told", "stored"), COMES)
+async def test_a_row_that_comes_while_the_database_is_read_counts_once(
+    desk: Desk, told: int, stored: int
+) -> None:
+    late = row(started_at=desk.now_ms, model_served="late")
+
+    def happens(moment: int) -> None:
+        desk.finish(stored=moment == 2)
+        if moment == told:
+            desk.feed.put([late])
+        if moment == stored:
+            desk.books.write([late])
+
+    for _ in range(2):
+        desk.finish()
+        desk.finish(stored=False)
+    store = SqliteLiveStore(InThread(desk.path))
+    hub = desk.hub_of(Interrupted(store, [partial(happens, moment) for moment in range(4)]))
+    overview = await hub.overview()
+    assert overview.today.requests == 9
+    assert [(top.model, top.requests) for top in overview.top_models] == [("m", 8), ("late", 1)]
+    assert overview.series.points[-1].requests == 9
+    assert len({each.id for each in overview.recent}) == len(overview.recent) == 9
+    desk.finish()
+    assert (await hub.overview()).today.requests == 10
+
+
+async def test_more_rows_than_memory_is_for_while_it_is_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ai_gateway.admin.live.MAX_MEANWHILE", 3)
+
+    def many() -> None:
+        for _ in range(5):
+            desk.finish()
+
+    store = SqliteLiveStore(InThread(desk.path))
+    hub = desk.hub_of(Interrupted(store, [many, nothing, nothing, nothing]))
+    with pytest.raises(StoreError, match="more slowly than requests come"):
+        await hub.overview()
+
+
+async def test_a_database_that_is_rewritten_meanwhile_is_not_believed(desk: Desk) -> None:
+    def rewrite() -> None:
+        with closing(sqlite3.connect(desk.path)) as connection:
+            connection.execute("VACUUM")
+
+    desk.finish()
+    store = SqliteLiveStore(InThread(desk.path))
+    hub = desk.hub_of(Interrupted(store, [nothing, rewrite, nothing, nothing] + [nothing] * 4))
+    with pytest.raises(StoreError, match="has been rewritten"):
+        await hub.overview()
+    assert (await hub.overview()).today.requests == 1
 
 
 async def test_hours_and_days_pass(desk: Desk) -> None:

@@ -95,6 +95,18 @@ async def test_each_form(reader: Reader) -> None:
     assert (none.text, none.count, none.last) == (b"[]", 0, [])
 
 
+async def test_many_queries_see_one_moment(reader: Reader) -> None:
+    rows: tuple[tuple[str, dict[str, Value]], ...] = (
+        ("SELECT name FROM names", {}),
+        ("SELECT :it AS cost UNION ALL SELECT NULL", {"it": 0.1 + 0.2}),
+    )
+    told = await reader.ask(Ask(sql="SELECT 1 AS x", values={}, more=rows))
+    assert told.text == b'[[{"x":1}],[],[{"cost":0.30000000000000004},{"cost":null}]]'
+    with pytest.raises(StoreError, match="no such table"):
+        await reader.ask(Ask(sql="SELECT 1", values={}, more=(("SELECT 1 FROM nowhere", {}),)))
+    assert (await reader.ask(WHO_ASKS)).rows == [[1]]
+
+
 async def test_many_at_once_get_their_own_answers(reader: Reader) -> None:
     asks = [Ask(sql="SELECT :n", values={"n": number}) for number in range(50)]
     told = await asyncio.gather(*map(reader.ask, asks))
