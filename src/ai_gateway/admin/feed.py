@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ai_gateway.core.record import UNSTORED, RequestRecord
 from ai_gateway.core.rows import OWN, Rows
 
-__all__ = ["PENDING", "Feed"]
+__all__ = ["CHUNK", "PENDING", "Feed"]
 
 PENDING = 1024
 """Newest rows that are kept: more than the database is behind while it is there."""

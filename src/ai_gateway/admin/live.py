@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from ai_gateway.admin.feed import Feed
+from ai_gateway.admin.feed import CHUNK, Feed
 from ai_gateway.admin.live_sums import MINUTE_MS, MINUTES, LiveSums
 from ai_gateway.admin.schemas.traffic import Delta, DeltaMessage, Overview, Series, SnapshotMessage
 from ai_gateway.admin.views import request_summary, totals
@@ -224,22 +224,29 @@ class Hub:
             with self._lock:
                 ids = [record.id for record in meanwhile]
             stored = await self._store.stored(ids, base.moment)
-            sums = LiveSums(today, base)
-            with self._lock:
-                self._begin(sums, base, meanwhile, stored)
+            await self._begin(LiveSums(today, base), base, meanwhile, stored)
         finally:
             self._meanwhile = None
 
-    def _begin(
+    async def _begin(
         self, sums: LiveSums, base: Baseline, meanwhile: Sequence[RequestRecord], stored: frozenset[str]
     ) -> None:
-        """With the lock held. Raises: StoreError."""
-        if len(meanwhile) > MAX_MEANWHILE:
-            raise StoreError("the database is read more slowly than requests come")
-        for record in meanwhile:
-            if record.id not in stored:
-                sums.add(record)
-        known = frozenset(record.id for record in meanwhile)
-        self._older = [record for record in base.recent if record.id not in known]
-        self._sums = sums
-        self._read_at_s = time.monotonic()
+        """Use `sums`, once all rows are in them: requests go on in between. Raises: StoreError."""
+        known: set[str] = set()
+        done = 0
+        while True:
+            with self._lock:
+                if len(meanwhile) > MAX_MEANWHILE:
+                    raise StoreError("the database is read more slowly than requests come")
+                rows = meanwhile[done : done + CHUNK]
+                if not rows:
+                    self._older = [record for record in base.recent if record.id not in known]
+                    self._sums = sums
+                    self._read_at_s = time.monotonic()
+                    return
+            for record in rows:
+                known.add(record.id)
+                if record.id not in stored:
+                    sums.add(record)
+            done += len(rows)
+            await asyncio.sleep(0)
