@@ -79,6 +79,7 @@ def _opener() -> Opener:
     """Imports that take some time: in a thread, so that the event loop goes on meanwhile."""
     with giving_way():
         import anyio._backends._asyncio  # noqa: F401 - for the first answer in parts: anyio would load it then
+        import argon2  # noqa: F401 - for the first password, which is hashed in a thread that others go before
         import uvicorn.protocols.websockets.websockets_sansio_impl  # noqa: F401 - for the first socket
 
         from ai_gateway.admin.backend import open_backend

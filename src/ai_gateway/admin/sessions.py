@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import msgspec
@@ -20,6 +21,7 @@ from ai_gateway.admin.schemas.base import instant
 from ai_gateway.admin.throttle import Throttle
 from ai_gateway.core.keys import hash_key
 from ai_gateway.store.admin_protocols import AuditStore, SessionRow, TokenRow, UserRow, UserStore
+from ai_gateway.store.courtesy import be_nice
 from ai_gateway.store.passwords import hash_password, verify_password
 from ai_gateway.store.protocols import Actor
 
@@ -72,12 +74,12 @@ class Sessions:
         self._now_ms = now_ms
         self._monotonic_s = monotonic_s
         self._throttle = Throttle()
-        self._hashing = asyncio.Semaphore(MAX_HASHES_AT_ONCE)
+        self._hashing = ThreadPoolExecutor(MAX_HASHES_AT_ONCE, "passwords", initializer=be_nice)
 
     async def hash_password(self, password: str) -> str:
         """Argon2id, off the event loop."""
-        async with self._hashing:
-            return await asyncio.to_thread(hash_password, password)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._hashing, hash_password, password)
 
     async def sign_in(
         self, username: str, password: str, *, address: str | None, user_agent: str | None
@@ -103,18 +105,21 @@ class Sessions:
         if wait_s:
             raise Throttled(wait_s)
         user = await self._users.find_user(username)
-        async with self._hashing:
-            if user is None:
-                await asyncio.to_thread(hash_password, password)
-                right = False
-            else:
-                right = await asyncio.to_thread(verify_password, user.password_hash, password)
+        if user is None:
+            await self.hash_password(password)
+            right = False
+        else:
+            right = await self._is_password(user.password_hash, password)
         if user is None or not right or not user.is_active:
             actor = Actor(kind="user", name=username[:200] if user else "(unknown)", address=address)
             await self._audit.note("session.refused", "user", user.id if user else None, by=actor)
             raise WrongCredentials
         self._throttle.succeeded(account, address, self._monotonic_s())
         return user
+
+    async def _is_password(self, password_hash: str, password: str) -> bool:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._hashing, verify_password, password_hash, password)
 
     async def of_cookie(self, cookie: str, *, address: str | None) -> Identity | None:
         """Whose session this is; None where there is none such, or no more."""

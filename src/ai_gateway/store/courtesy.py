@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -11,13 +12,15 @@ from types import FrameType
 if sys.platform == "linux":
     import resource
 
-__all__ = ["LONGEST_REST_S", "PATIENCE_S", "RESTS", "Courtesy", "giving_way"]
+__all__ = ["LONGEST_REST_S", "NICE", "PATIENCE_S", "RESTS", "Courtesy", "be_nice", "giving_way"]
 
 RESTS = 3
 """Of a core that is shared, a quarter of what is left is taken."""
 LONGEST_REST_S = 0.01
 LOOK_CALLS = 256
 """Of Python functions: some 0.1 ms."""
+NICE = 10
+"""Takes a tenth of the core where others want all of it."""
 PATIENCE_S = 2.0
 """For so long, whoever waits for the work waits for its rests too."""
 
@@ -75,3 +78,15 @@ def giving_way() -> Iterator[None]:
         yield
     finally:
         sys.setprofile(None)
+
+
+def be_nice() -> None:
+    """Leave most of the core to others, from now on; threads that this one starts do so too.
+
+    For a thread that has next to nothing to do in Python: one that is not run while it holds the interpreter
+    keeps it from all others.
+
+    Source: setpriority(2), "BUGS": each thread has a nice value of its own.
+    """
+    if sys.platform == "linux":  # elsewhere this is about the whole process
+        os.nice(NICE)

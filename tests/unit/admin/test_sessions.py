@@ -1,0 +1,52 @@
+"""Passwords are checked where that leaves the core to requests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ai_gateway.admin import sessions as module
+from ai_gateway.admin.sessions import MAX_HASHES_AT_ONCE, Sessions
+from ai_gateway.store.audit import SqlAuditStore
+from ai_gateway.store.courtesy import NICE
+from ai_gateway.store.database import Database
+from ai_gateway.store.users import SqlUserStore
+
+LEAST = 19
+"""The lowest priority that there is."""
+
+
+@pytest.fixture
+async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
+    database = Database.open(tmp_path / "gateway.db")
+    users, audit = SqlUserStore(database), SqlAuditStore(database)
+    yield Sessions(users, audit, secret="of cookies", now_ms=lambda: 0, monotonic_s=lambda: 0.0)
+    await database.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there has a thread a priority of its own")
+async def test_threads_of_passwords_leave_the_core_to_others(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    found: list[tuple[int, int]] = []
+
+    def hashed(password: str) -> str:
+        lane: list[int] = []
+        thread = threading.Thread(target=lambda: lane.append(os.getpriority(os.PRIO_PROCESS, 0)))
+        thread.start()
+        thread.join()
+        found.append((os.getpriority(os.PRIO_PROCESS, 0), lane[0]))
+        return password
+
+    monkeypatch.setattr(module, "hash_password", hashed)
+    await asyncio.gather(*(sessions.hash_password("x") for _ in range(3 * MAX_HASHES_AT_ONCE)))
+    nice = min(mine + NICE, LEAST)
+    assert set(found) == {(nice, nice)}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == mine
