@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
 
 from ai_gateway.admin.asgi import App
-from ai_gateway.admin.docs_page import docs_csp, docs_page
+from ai_gateway.admin.documents import Documents
 from ai_gateway.admin.guard import Guard
-from ai_gateway.admin.openapi import API, document
+from ai_gateway.admin.openapi import API
 from ai_gateway.admin.problems import ApiError, field_faults, invalid, problem, summary_of
 from ai_gateway.admin.routes import account, clients, connections, meta, playground, tools, traffic, users
 from ai_gateway.admin.services import Services
@@ -46,21 +46,10 @@ def build_app() -> FastAPI:
 
 
 def make_api(services: Services) -> App:
-    """The guarded application, its document and its documentation."""
+    """The guarded application, with what tells of it."""
     app = build_app()
     app.state.services = services
-    told = document(app)
-    described = JSONResponse(told)
-    page = HTMLResponse(docs_page(told), headers={"content-security-policy": docs_csp()})
-
-    async def send_document(_: Request) -> Response:
-        return described
-
-    async def send_page(_: Request) -> Response:
-        return page
-
-    app.router.add_route("/admin/api/openapi.json", send_document, methods=["GET"])
-    app.router.add_route("/admin/api/docs", send_page, methods=["GET"])
+    Documents(app)
     return Guard(app, services.sessions)
 
 
