@@ -35,11 +35,14 @@ def test_a_read_that_is_interrupted_leaves_most_of_the_core(monkeypatch: pytest.
     core = Core()
     monkeypatch.setattr(courtesy_module, "time", core)
     monkeypatch.setattr(courtesy_module, "_interruptions", lambda: core.interruptions)
+    offers: list[None] = []
+    monkeypatch.setattr(os, "sched_yield", lambda: offers.append(None), raising=False)
     courtesy = Courtesy()
     for _ in range(100):
         core.ran_s += 0.001
         assert courtesy.look() == 0
     assert core.rests == []  # alone on its core
+    assert len(offers) == (100 if sys.platform == "linux" else 0)
     for _ in range(3):
         core.ran_s += 0.001
         core.interruptions += 1
