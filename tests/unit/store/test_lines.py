@@ -87,7 +87,7 @@ def read(data: bytes) -> list[RequestRecord]:
         return [lines.read_one(line) for line in data.splitlines()]
 
 
-LINE = encode([row(day="2025-10-09")])
+LINE = encode([row(id="req_1", day="2025-10-09")])
 
 
 @pytest.mark.parametrize(
