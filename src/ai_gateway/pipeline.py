@@ -146,6 +146,7 @@ class Pipeline:
             self._date(call, entry)
             await refuse(call, caller, entry, error)
         except asyncio.CancelledError:
+            self._write_gathered()
             if not entry.settled:
                 entry.hang_up()
             raise

@@ -322,7 +322,12 @@ class GatewayProtocol(Flow):
             (body,) = caller.parts
             assert isinstance(body, bytes)
             caller.parts = []
-            self._run.start(caller, known.answerer.again(caller, known.said, body))
+            try:
+                work = known.answerer.again(caller, known.said, body)
+            except BaseException:
+                self.give_up(caller)
+                raise
+            self._run.start(caller, work)
 
     def on_body(self, body: bytes) -> None:
         self._patience.body(len(body))

@@ -140,10 +140,16 @@ class Spool:
                 if self._size >= self._rotate_at:
                     self._rotate()
             else:
-                self._torn = True
-                self._set_aside(lines, "the disk took only a part of a row")
+                self._set_aside(lines[self._taken(lines, written) :], "the disk took only a part of a row")
         self._rows_in += len(records)
         self._bytes_in += size
+
+    def _taken(self, lines: bytes, written: int) -> int:
+        """Bytes of the rows that are on the disk, where it took a part of these lines."""
+        taken = lines.rfind(b"\n", 0, written) + 1
+        self._size += taken
+        self._torn = taken != written
+        return taken
 
     def _put_off(self, records: Sequence[RequestRecord], lines: bytes) -> bool:
         """Drop rows for which there is no room, or queue them behind those that wait; False where they are to
@@ -249,10 +255,12 @@ class Spool:
             self._torn = False
 
     def _write_waiting(self) -> None:
-        line = self._waiting[0]
-        written = os.write(self._file, line)
-        if written != len(line):
-            self._torn = True
+        lines = self._waiting[0]
+        written = os.write(self._file, lines)
+        if written != len(lines):
+            taken = self._taken(lines, written)
+            self._waiting[0] = lines[taken:]
+            self._waiting_bytes -= taken
             raise OSError("the disk took only a part of a row")
         self._size += written
         self._waiting.popleft()
@@ -379,7 +387,8 @@ class Spool:
         """
         self.retry()
         if self._waiting:
-            _log.error("%d rows are lost: the spool %s cannot be written", len(self._waiting), self._path)
+            lost = sum(lines.count(b"\n") for lines in self._waiting)
+            _log.error("%d rows are lost: the spool %s cannot be written", lost, self._path)
         if self._file != _NO_FILE:
             os.close(self._file)
             self._file = _NO_FILE

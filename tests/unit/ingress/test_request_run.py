@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -294,6 +294,20 @@ async def test_who_hangs_up_before_it_begins_is_not_answered(line: Line, app: Kn
         line.protocol.connection_lost(None)
         await line.settle()
     assert app.paused is None
+    assert not line.wire.written
+
+
+@known("/a")
+async def test_a_fault_before_it_begins_ends_the_connection(line: Line, app: KnowingApp) -> None:
+    def faulty(*_: object) -> Coroutine[Any, Any, None]:
+        raise MemoryError
+
+    app.again = faulty  # type: ignore[method-assign, assignment]  # of this one
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    async with busy():
+        line.protocol.data_received(ask("/a"))
+        await line.settle()
+    assert line.wire.closed
     assert not line.wire.written
 
 

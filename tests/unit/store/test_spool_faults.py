@@ -85,6 +85,21 @@ def test_an_adopted_backlog_counts_as_full(folder: Path) -> None:
     spool.close()
 
 
+def test_rows_that_a_full_disk_has_taken_stay_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = new_spool(folder)
+    spool.append(row(id="before"))
+    size = spool.backlog_bytes
+    disk = Disk(monkeypatch)
+    disk.room = size * 5 // 2
+    rows = [row(id=f"row-{number}") for number in range(5)]
+    spool.append_all(rows)
+    spool.retry()  # still no room
+    disk.room = size * 3 // 2
+    spool.retry()
+    kill(spool)
+    assert list(replayed(folder).rows) == ["before", "row-0", "row-1", "row-2"]
+
+
 @pytest.mark.parametrize("room", [0, 1, 100])
 def test_a_full_disk_keeps_rows_until_there_is_room(
     room: int, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -155,8 +170,9 @@ def test_rows_that_the_disk_never_took_are_told(
     disk = Disk(monkeypatch)
     disk.room = 0
     spool.append(row())
+    spool.append_all([row(), row()])
     spool.close()
-    assert "1 rows are lost" in caplog.text
+    assert "3 rows are lost" in caplog.text
 
 
 def test_no_new_segment_is_no_reason_to_lose_a_row(
