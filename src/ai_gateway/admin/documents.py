@@ -40,9 +40,10 @@ class Documents:
 
     async def _told(self) -> _Told:
         """Whoever asks may be gone before it is made: it is of use to the next one."""
-        if self._making is None:
-            self._making = asyncio.create_task(asyncio.to_thread(_made, self._app))
-        return await asyncio.shield(self._making)
+        making = self._making
+        if making is None or (making.done() and (making.cancelled() or making.exception() is not None)):
+            making = self._making = asyncio.create_task(asyncio.to_thread(_made, self._app))
+        return await asyncio.shield(making)
 
 
 def _made(app: FastAPI) -> _Told:

@@ -226,7 +226,8 @@ class Hub:
             stored = await self._store.stored(ids, base.moment)
             await self._begin(LiveSums(today, base), base, meanwhile, stored)
         finally:
-            self._meanwhile = None
+            with self._lock:
+                self._meanwhile = None
 
     async def _begin(
         self, sums: LiveSums, base: Baseline, meanwhile: Sequence[RequestRecord], stored: frozenset[str]
@@ -242,7 +243,7 @@ class Hub:
                 if not rows:
                     self._older = [record for record in base.recent if record.id not in known]
                     self._sums = sums
-                    self._read_at_s = time.monotonic()
+                    self._read_at_s = self._asked_at_s = time.monotonic()
                     return
             for record in rows:
                 known.add(record.id)

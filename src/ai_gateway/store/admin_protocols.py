@@ -308,6 +308,8 @@ class Moment(msgspec.Struct, frozen=True):
     last rewritten, which makes another `version` of it."""
 
     newest: int
+    newest_id: str | None
+    """Of the request with that number: once it is purged, another one gets it."""
     version: int
 
 

@@ -95,4 +95,5 @@ def be_nice() -> None:
     Source: setpriority(2), "BUGS": each thread has a nice value of its own.
     """
     if sys.platform == "linux":  # elsewhere this is about the whole process
-        os.nice(NICE)
+        with contextlib.suppress(OSError):  # where a system forbids it, it is not done
+            os.nice(NICE)

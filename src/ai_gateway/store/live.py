@@ -44,10 +44,12 @@ FROM usage_steps WHERE step_s = 60 AND client_id = '' AND at >= :since GROUP BY 
 _SEEN = "SELECT id, last_seen - last_seen % 60000 AS at FROM clients WHERE last_seen >= :since"
 _MOMENT = """
 SELECT (SELECT coalesce(max(rowid), 0) FROM requests) AS newest,
+       (SELECT id FROM requests ORDER BY rowid DESC LIMIT 1) AS newest_id,
        (SELECT schema_version FROM pragma_schema_version) AS version
 """
 _STORED = """
-SELECT (SELECT schema_version FROM pragma_schema_version) = :version,
+SELECT (SELECT schema_version FROM pragma_schema_version) = :version
+       AND (SELECT id FROM requests WHERE rowid = :newest) IS :newest_id,
        (SELECT json_group_array(id) FROM requests
         WHERE id IN (SELECT value FROM json_each(:ids)) AND rowid <= :newest)
 """
@@ -122,6 +124,7 @@ class SqliteLiveStore:
         values: dict[str, Value] = {
             "ids": msgspec.json.encode(ids).decode(),
             "newest": moment.newest,
+            "newest_id": moment.newest_id,
             "version": moment.version,
         }
         told = await self._reads.ask(Ask(sql=_STORED, values=values))

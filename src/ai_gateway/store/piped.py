@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from subprocess import PIPE
+from typing import IO
 
 if sys.platform == "win32":
     from asyncio.windows_utils import Popen  # its pipes are such as the loop can wait for
@@ -50,12 +52,17 @@ class PipedProcess:
         process = await asyncio.to_thread(_spawned, command, environment, at_once)
         loop = asyncio.get_running_loop()
         out = asyncio.StreamReader(limit=_BUFFER_BYTES)
+        assert process.stdout is not None
+        assert process.stdin is not None
+        reading: asyncio.ReadTransport | None = None
         try:
             reading, _ = await loop.connect_read_pipe(
-                lambda: asyncio.StreamReaderProtocol(out), process.stdout
+                lambda: asyncio.StreamReaderProtocol(out), _end(process.stdout, loop)
             )
-            writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
+            writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, _end(process.stdin, loop))
         except OSError:
+            if reading is not None:
+                reading.close()
             await asyncio.to_thread(_give_up, process)
             raise
         return cls(process, out, (reading, writing))
@@ -81,6 +88,32 @@ class PipedProcess:
         await asyncio.to_thread(self._process.wait)
 
 
+class _End:
+    """An end of a pipe, for a loop."""
+
+    def __init__(self, descriptor: int, *, is_ours: bool) -> None:
+        self._descriptor = descriptor
+        self._is_ours = is_ours
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        """uvloop closes the descriptor itself before it calls this: by now, it may be that of another
+        thread's file."""
+        if self._is_ours:
+            os.close(self._descriptor)
+
+
+def _end(file: IO[bytes], loop: asyncio.AbstractEventLoop) -> IO[bytes] | _End:
+    """What the loop takes instead of a file of `Popen`'s, which is closed."""
+    if sys.platform == "win32":
+        return file
+    end = _End(os.dup(file.fileno()), is_ours=isinstance(loop, asyncio.BaseEventLoop))
+    file.close()
+    return end
+
+
 def _spawned(
     command: Sequence[str], environment: Mapping[str, str], at_once: Callable[[int], None]
 ) -> subprocess.Popen[bytes]:
@@ -96,4 +129,8 @@ def _spawned(
 
 def _give_up(process: subprocess.Popen[bytes]) -> None:
     process.kill()
-    process.communicate()
+    process.wait()
+    for file in (process.stdin, process.stdout):
+        if file is not None:
+            with contextlib.suppress(OSError):  # nobody will read what is still to be written
+                file.close()

@@ -67,6 +67,7 @@ class Reader:
     def __init__(self, path: Path, *, idle_s: float = IDLE_S) -> None:
         self._path = path
         self._idle_s = idle_s
+        self._closed = False
         self._child: _Child | None = None
         self._starting: asyncio.Task[_Child] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -76,14 +77,17 @@ class Reader:
         way: Way = "idle"
         for _ in range(TRIES):
             child = await self._ready(way)
-            told = await child.ask(ask)
-            if told is not None:
+            try:
+                told = await child.ask(ask)
+            finally:
                 self._rest(child)
+            if told is not None:
                 return checked(told, self._path)
             way = "nice" if child.was_starved else way
         raise StoreError(f"the database {self._path} cannot be read: the process that does it was ended")
 
     async def close(self) -> None:
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         if self._starting is not None:
@@ -94,6 +98,8 @@ class Reader:
 
     async def _ready(self, way: Way) -> _Child:
         """Whoever waits for its start may be cancelled: it goes on for the others."""
+        if self._closed:
+            raise StoreError(f"the database {self._path} is not read any more: the gateway stops")
         if self._child is not None and not self._child.has_ended:
             return self._child
         if self._starting is None:
@@ -116,6 +122,8 @@ class Reader:
         """End it when nobody has asked for a while."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._closed:
+            return
         self._timer = asyncio.get_running_loop().call_later(self._idle_s, child.retire)
 
 

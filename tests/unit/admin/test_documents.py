@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
 from fastapi import FastAPI
 
-from ai_gateway.admin import openapi
+from ai_gateway.admin import documents, openapi
 from ai_gateway.admin.api import build_app
 from ai_gateway.admin.asgi import Message
 from ai_gateway.admin.documents import Documents
@@ -27,6 +28,19 @@ async def got(app: FastAPI, path: str) -> bytes:
     await app(scope, receive, send)
     assert sent[0]["status"] == 200
     return b"".join(message["body"] for message in sent[1:])
+
+
+async def test_what_has_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: FastAPI) -> dict[str, object]:
+        raise MemoryError
+
+    app = build_app()
+    Documents(app)
+    with monkeypatch.context() as patched:
+        patched.setattr(documents, "document", fail)
+        with pytest.raises(MemoryError):
+            await got(app, "/admin/api/openapi.json")
+    assert json.loads(await got(app, "/admin/api/openapi.json")) == json.loads(openapi.render())
 
 
 async def test_whoever_leaves_before_it_is_made_takes_it_from_nobody() -> None:

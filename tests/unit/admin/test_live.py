@@ -211,6 +211,33 @@ async def test_a_database_that_is_rewritten_meanwhile_is_not_believed(desk: Desk
     assert (await hub.overview()).today.requests == 1
 
 
+async def test_a_purge_of_the_newest_rows_meanwhile_is_noticed(desk: Desk) -> None:
+    """The database gives their numbers to the rows that come next."""
+    long_ago = desk.now_ms - 100 * 86_400_000
+    desk.finish()
+    for _ in range(3):
+        desk.books.write([row(started_at=long_ago)])  # out of an old spool
+
+    def purge() -> None:
+        desk.books.purge(rows_before_ms=long_ago + 1, bodies_before_ms=long_ago + 1)
+        desk.finish()
+
+    store = SqliteLiveStore(InThread(desk.path))
+    hub = desk.hub_of(Interrupted(store, [nothing, purge, nothing, nothing] + [nothing] * 4))
+    with pytest.raises(StoreError, match="has been rewritten"):
+        await hub.overview()
+    assert (await hub.overview()).today.requests == 2
+
+
+async def test_a_reading_that_takes_long_is_of_use(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has asked since it began, but somebody waits for it."""
+    monkeypatch.setattr("ai_gateway.admin.live.ASLEEP_AFTER_S", -1.0)
+    desk.finish()
+    assert (await desk.hub.overview()).today.requests == 1
+    desk.finish()
+    assert (await desk.hub.overview()).today.requests == 2
+
+
 async def test_hours_and_days_pass(desk: Desk) -> None:
     desk.finish()
     assert (await desk.hub.overview()).active_clients == 0  # no such client is stored

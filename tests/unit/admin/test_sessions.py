@@ -30,6 +30,15 @@ async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
     await database.close()
 
 
+async def test_a_system_that_lets_nobody_be_nice(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: int) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "nice", refused, raising=False)
+    monkeypatch.setattr(module, "hash_password", str.upper)
+    assert await sessions.hash_password("x") == "X"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only there has a thread a priority of its own")
 async def test_threads_of_passwords_leave_the_core_to_others(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch

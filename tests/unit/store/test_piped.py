@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 import uvloop
@@ -90,6 +92,63 @@ def test_a_program_that_is_not_there(loop: Callable[[], asyncio.AbstractEventLoo
     async def inside() -> None:
         with pytest.raises(FileNotFoundError):
             await PipedProcess.start(["/nowhere/at/all"], {}, nothing)
+
+    run(loop, inside)
+
+
+@linux
+@LOOPS
+def test_a_descriptor_is_closed_once(
+    loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uvloop closes it in C: what is closed after that may be another thread's file."""
+    closed: list[int] = []
+    close = os.close
+
+    def note(descriptor: int) -> None:
+        closed.append(descriptor)
+        close(descriptor)  # raises where nobody has it any more
+
+    async def inside() -> None:
+        process = await PipedProcess.start(ECHO, dict(os.environ), nothing)
+        process.kill()
+        await process.out.read()
+        monkeypatch.setattr(os, "close", note)
+        await process.ended()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    run(loop, inside)
+    monkeypatch.undo()
+    assert len(closed) == len(set(closed))
+
+
+@linux
+@LOOPS
+def test_a_second_pipe_for_which_there_is_no_room(
+    loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_room(_: object, end: IO[bytes]) -> None:
+        os.close(end.fileno())  # as the loops do
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def inside() -> None:
+        pids: list[int] = []
+        await asyncio.to_thread(nothing, 0)
+        before = open_files()
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncio.get_running_loop(), "connect_write_pipe", no_room)
+            with pytest.raises(OSError, match="No space left"):
+                await PipedProcess.start(ECHO, dict(os.environ), pids.append)
+        assert not is_known(pids[0])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert open_files() == before
+        process = await PipedProcess.start(ECHO, dict(os.environ), nothing)
+        process.write(b"here\n")
+        assert await process.out.readline() == b"here\n"
+        process.kill()
+        await process.ended()
 
     run(loop, inside)
 

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,11 @@ from ai_gateway.store import reader as reader_module
 from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.reader import Reader
 from ai_gateway.store.reads import Ask, Value, answer
+from tests.harness.waiting import wait_until
 
+LONG = Ask(
+    sql="WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", values={}
+)
 WHO_ASKS = Ask(sql="SELECT 1", values={})
 
 
@@ -50,7 +54,8 @@ def children() -> set[int]:
 
 def wait_for_the_end(pids: Iterable[int]) -> None:
     for pid in pids:
-        select.select([os.pidfd_open(pid)], [], [])
+        with suppress(ProcessLookupError):  # it has ended
+            select.select([os.pidfd_open(pid)], [], [])
 
 
 def environment(pid: int) -> bytes:
@@ -174,6 +179,31 @@ async def test_it_ends_when_nobody_asks(path: Path) -> None:
     await asyncio.to_thread(wait_for_the_end, children())
     assert (await reader.ask(WHO_ASKS)).rows == [[1]]
     await reader.close()
+    assert not children()
+
+
+@linux
+async def test_it_ends_when_whoever_asked_is_gone(path: Path) -> None:
+    reader = Reader(path, idle_s=0.0)
+    await reader.ask(WHO_ASKS)
+    await asyncio.to_thread(wait_for_the_end, children())
+    asked = asyncio.create_task(reader.ask(LONG))
+    started = await asyncio.to_thread(wait_until, children)
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    await reader.ask(WHO_ASKS)
+    await asyncio.to_thread(wait_for_the_end, started)
+    await reader.close()
+
+
+@linux
+async def test_once_closed_it_starts_nothing(path: Path) -> None:
+    reader = Reader(path)
+    asked = asyncio.create_task(reader.ask(LONG))
+    await asyncio.to_thread(wait_until, children)
+    await reader.close()
+    with pytest.raises(StoreError, match="the gateway stops"):
+        await asked
     assert not children()
 
 
