@@ -30,8 +30,8 @@ FRAME_INTERVAL_S = 0.25
 REFRESH_S = 300.0
 """How often the sums are read anew while somebody looks."""
 ASLEEP_AFTER_S = 60.0
-MAX_MEANWHILE = 20_000
-"""Rows that may come while the database is read: some 20 MB."""
+MAX_MEANWHILE = 50_000
+"""Rows that may come while the database is read: some 50 MB, where the core is so full that it takes long."""
 
 
 class LiveStore(Protocol):
