@@ -179,6 +179,19 @@ def _no_room(bound: float) -> Callable[[Results], str | None]:
     return excuse
 
 
+def _load_too(bound: float) -> Callable[[Results], str | None]:
+    """Cores that more processes share are slower for all of them: the load, too, is a measure of that."""
+
+    def excuse(results: Results) -> str | None:
+        own = summary(results.against("workers2_cpu_us", "workers1_cpu_us"))
+        load = summary(results.against("workers2_load_cpu_us", "workers1_load_cpu_us"))
+        if own is None or load is None or own.median > bound * load.median:
+            return None
+        return f"load and upstream, with the same to do as before, took {load.median:.2f} times the CPU, too"
+
+    return excuse
+
+
 def _own(metric: str) -> Callable[[Results], list[float]]:
     return lambda results: results.runs(metric, GATEWAY)
 
@@ -249,6 +262,7 @@ AIMS = (
         1.1,
         _by_own("workers2_cpu_us", "workers1_cpu_us"),
         baseline=("workers1_cpu_us", "one worker's CPU a request"),
+        excuse=_load_too(1.1),
     ),
     _ratio(
         "requests/s of two workers, by one's",

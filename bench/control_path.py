@@ -32,10 +32,10 @@ def measure_control(
     with gateway.start() as process:
         wait_for_200(process, gateway.endpoints.chat_port, gateway.ready_path)
         target = Target(GATEWAY, gateway.endpoints, process.pid)
-        rate = measurement.saturation(target) / 2
         pairs = _PAIRS if options.rounds == 1 else max(_LEAST_PAIRS, _PAIRS * options.rounds)
         for number in range(pairs):
             note(f"pair {number + 1} of {pairs}: ai-gateway: half load, control path quiet, then busy")
+            rate = measurement.saturation(target) / 2  # each time: machines change their speed within minutes
             measurement.half_load(target, rate, "quiet")
             port = gateway.endpoints.chat_port
             with ControlLoad(port=port, username="admin", password=password, core=load_core) as load:

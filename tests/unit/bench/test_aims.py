@@ -131,6 +131,34 @@ def test_pairs_whose_own_baseline_varies_must_agree(
     assert aim.verdict(results) == expected
 
 
+@pytest.mark.parametrize(
+    ("own", "load", "expected"),
+    [
+        (1.08, 1.0, "holds"),
+        (1.15, 1.02, "MISSED"),
+        (
+            1.15,
+            1.13,
+            "not measurable: load and upstream, with the same to do as before, took 1.13 times the CPU, too",
+        ),
+        (1.3, 1.13, "MISSED"),
+    ],
+)
+def test_what_shared_cores_cost_the_load_too_is_no_second_workers(
+    own: float, load: float, expected: str
+) -> None:
+    [aim] = [aim for aim in AIMS if aim.text.startswith("CPU a request of two workers")]
+    results = Results(
+        {
+            "workers1_cpu_us": {GATEWAY: [100.0] * 3},
+            "workers2_cpu_us": {GATEWAY: [100.0 * own] * 3},
+            "workers1_load_cpu_us": {GATEWAY: [30.0] * 3},
+            "workers2_load_cpu_us": {GATEWAY: [30.0 * load] * 3},
+        }
+    )
+    assert aim.verdict(results) == expected
+
+
 def test_what_two_workers_do_to_the_load_is_told() -> None:
     assert list(shared_load(Results())) == []
     results = Results({f"workers{workers}_load_cpu_us": {GATEWAY: [30.0 * workers]} for workers in (1, 2)})
