@@ -145,7 +145,7 @@ class Measurement:
         return 0.0 if peak is None else peak.mb
 
     def half_rate(self, targets: list[Target]) -> float | None:
-        """Half of the requests a second that the slowest of `targets` reached last, None if none was measured."""
+        """Half of the requests a second that the slowest of `targets` reached last; None without any."""
         reached = [self._results.runs("chat_rps", target.name)[-1:] for target in targets]
         known = [value for values in reached for value in values]
         return min(MAX_RATE, max(MIN_RATE, min(known) / 2)) if known else None
