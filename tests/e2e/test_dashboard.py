@@ -236,9 +236,10 @@ def test_by_keyboard_alone(window: Open, password: str) -> None:
     expect(name).to_be_focused()
     page.keyboard.type("by-keyboard")
     page.keyboard.press("Tab")
-    page.keyboard.type("echo")
-    page.keyboard.press("ArrowDown")
+    page.keyboard.type("echo")  # what matches is chosen; no arrow needed
+    expect(page.locator("[data-combobox-selected]")).to_have_text(re.compile("Echo"))
     page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="Provider")).to_have_value(re.compile("Echo"))
     page.get_by_role("button", name="Create client").focus()
     page.keyboard.press("Enter")
     done = page.get_by_role("button", name="Done, I have stored the key")

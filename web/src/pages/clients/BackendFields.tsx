@@ -30,6 +30,7 @@ export function ProviderSelect({
       value={value || null}
       onChange={(name) => onChange(name ?? "")}
       searchable
+      selectFirstOptionOnChange
       nothingFoundMessage="No such provider. Anything that speaks OpenAI's API is “OpenAI-compatible”."
       error={error}
       data-autofocus={autoFocus ? true : undefined}

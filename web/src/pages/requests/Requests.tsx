@@ -112,6 +112,7 @@ function Filters({ values, set, filtered }: { values: Values; set: Set; filtered
           placeholder="Any"
           clearable
           searchable
+          selectFirstOptionOnChange
           data={(providers.data?.items ?? []).map((p) => ({ value: p.name, label: p.title }))}
           value={values.provider || null}
           onChange={(provider) => set({ provider: provider ?? "" })}
