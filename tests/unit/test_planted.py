@@ -45,6 +45,16 @@ def test_what_is_at_home_is_no_leak(folder: Path, secrets: Secrets) -> None:
     assert secrets.in_folder(folder) == []
 
 
+def test_what_is_encrypted_may_look_like_a_key_by_chance(folder: Path, secrets: Secrets) -> None:
+    sealed = f'{{"backend_api_key": "v1.a0f583f3.elKLBL6{KEY}3AFO"}}'
+    database = folder / "data" / "gateway.db"
+    (folder / "gateway.stdout").write_text("ready\n")  # so that no key is known by its value
+    database.write_text(sealed)
+    assert secrets.in_folder(folder) == []
+    database.write_text(f"{sealed} {KEY}")
+    assert secrets.in_folder(folder) == ["data/gateway.db holds a gateway key"]
+
+
 @pytest.mark.parametrize(
     ("file", "leaked", "what"),
     [
