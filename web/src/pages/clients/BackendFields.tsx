@@ -31,6 +31,8 @@ export function ProviderSelect({
       onChange={(name) => onChange(name ?? "")}
       searchable
       selectFirstOptionOnChange
+      // Else a timer, begun as the list opens, may take back what typing has chosen: Enter would send the form.
+      selectFirstOptionOnDropdownOpen
       nothingFoundMessage="No such provider. Anything that speaks OpenAI's API is “OpenAI-compatible”."
       error={error}
       data-autofocus={autoFocus ? true : undefined}

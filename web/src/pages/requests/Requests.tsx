@@ -113,6 +113,7 @@ function Filters({ values, set, filtered }: { values: Values; set: Set; filtered
           clearable
           searchable
           selectFirstOptionOnChange
+          selectFirstOptionOnDropdownOpen
           data={(providers.data?.items ?? []).map((p) => ({ value: p.name, label: p.title }))}
           value={values.provider || null}
           onChange={(provider) => set({ provider: provider ?? "" })}
