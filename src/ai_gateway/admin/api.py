@@ -51,7 +51,7 @@ def make_api(services: Services) -> App:
     """The guarded application, with what tells of it."""
     app = build_app()
     app.state.services = services
-    Documents(app)
+    Documents(app, services.state.in_flight)
     _look_up_sources()
     return Guard(app, services.sessions)
 

@@ -43,7 +43,8 @@ async def open_backend(parts: Parts, on_close: Callable[[Closing], None]) -> Bac
     """`on_close` is told what has to be closed at the end. Raises: StoreError."""
     database = Database.open(parts.settings.database.path, pool_size=POOL_SIZE)
     on_close(database.close)
-    reader = Reader(parts.settings.database.path)
+    in_flight = parts.state.in_flight
+    reader = Reader(parts.settings.database.path, in_flight)
     on_close(reader.close)
     clients = SqlClientStore(database, parts.box)
     users, audit = SqlUserStore(database), SqlAuditStore(database)
@@ -57,8 +58,10 @@ async def open_backend(parts: Parts, on_close: Callable[[Closing], None]) -> Bac
     calendar = Calendar(parts.settings.limits.timezone)
     usage = SqlUsageStore(database, reader)
     store = SqliteLiveStore(reader)
-    sessions = Sessions(users, audit, secret=secret, now_ms=now_ms, monotonic_s=time.monotonic)
-    hub = Hub(parts.feed, store, calendar, parts.state.in_flight, now_ms)
+    sessions = Sessions(
+        users, audit, secret=secret, now_ms=now_ms, monotonic_s=time.monotonic, in_flight=in_flight
+    )
+    hub = Hub(parts.feed, store, calendar, in_flight, now_ms)
     services = Services(
         settings=parts.settings,
         config_path=parts.config_path,
@@ -87,5 +90,5 @@ async def open_backend(parts: Parts, on_close: Callable[[Closing], None]) -> Bac
 
 def _make_api(services: Services) -> App:
     """It takes a quarter of a second."""
-    with giving_way():
+    with giving_way(services.state.in_flight):
         return make_api(services)

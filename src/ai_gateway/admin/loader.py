@@ -63,7 +63,7 @@ class Loader:
         usual_s = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_S)
         try:
-            opened = await asyncio.to_thread(_opener)
+            opened = await asyncio.to_thread(_opener, self._parts.state.in_flight)
             return await opened(self._parts, self._closing.append)
         finally:
             sys.setswitchinterval(usual_s)
@@ -75,9 +75,9 @@ class Loader:
             await close()
 
 
-def _opener() -> Opener:
+def _opener(in_flight: Callable[[], int]) -> Opener:
     """Imports that take some time: in a thread, so that the event loop goes on meanwhile."""
-    with giving_way():
+    with giving_way(in_flight):
         import anyio._backends._asyncio  # noqa: F401 - for the first answer in parts: anyio would load it then
         import argon2  # noqa: F401 - for the first password, which is hashed in a thread that others go before
         import uvicorn.protocols.websockets.websockets_sansio_impl  # noqa: F401 - for the first socket

@@ -12,7 +12,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -21,12 +21,13 @@ from ai_gateway.admin.schemas.base import instant
 from ai_gateway.admin.throttle import Throttle
 from ai_gateway.core.keys import hash_key
 from ai_gateway.store.admin_protocols import AuditStore, SessionRow, TokenRow, UserRow, UserStore
-from ai_gateway.store.courtesy import be_nice
+from ai_gateway.store.courtesy import be_nice, is_serving
 from ai_gateway.store.passwords import hash_password, verify_password
 from ai_gateway.store.protocols import Actor
 
 __all__ = ["COOKIE", "SESSION_S", "Opened", "Sessions", "Throttled", "WrongCredentials"]
 
+T = TypeVar("T")
 COOKIE = "gw_session"
 SESSION_S = 86_400
 TOUCH_INTERVAL_MS = 60_000
@@ -66,20 +67,31 @@ class Sessions:
         secret: str,
         now_ms: Callable[[], int],
         monotonic_s: Callable[[], float],
+        in_flight: Callable[[], int],
     ) -> None:
-        """`secret` signs cookies; whoever shares it shares the sessions."""
+        """`secret` signs cookies; whoever shares it shares the sessions. `in_flight`: requests of the data
+        path."""
         self._users = users
         self._audit = audit
         self._secret = secret.encode()
         self._now_ms = now_ms
         self._monotonic_s = monotonic_s
         self._throttle = Throttle()
-        self._hashing = ThreadPoolExecutor(MAX_HASHES_AT_ONCE, "passwords", initializer=be_nice)
+        self._in_flight = in_flight
+        self._turns = asyncio.Semaphore(MAX_HASHES_AT_ONCE)
+        self._hashing = ThreadPoolExecutor(MAX_HASHES_AT_ONCE, "passwords")
+        self._hashing_nicely = ThreadPoolExecutor(MAX_HASHES_AT_ONCE, "passwords", initializer=be_nice)
 
     async def hash_password(self, password: str) -> str:
         """Argon2id, off the event loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._hashing, hash_password, password)
+        return await self._hashed(hash_password, password)
+
+    async def _hashed(self, work: Callable[..., T], *arguments: str) -> T:
+        """What is done in a thread, of which a few run at a time; a nice one while there are requests."""
+        async with self._turns:
+            is_busy = await asyncio.to_thread(is_serving, self._in_flight)
+            threads = self._hashing_nicely if is_busy else self._hashing
+            return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
 
     async def sign_in(
         self, username: str, password: str, *, address: str | None, user_agent: str | None
@@ -118,8 +130,7 @@ class Sessions:
         return user
 
     async def _is_password(self, password_hash: str, password: str) -> bool:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._hashing, verify_password, password_hash, password)
+        return await self._hashed(verify_password, password_hash, password)
 
     async def of_cookie(self, cookie: str, *, address: str | None) -> Identity | None:
         """Whose session this is; None where there is none such, or no more."""

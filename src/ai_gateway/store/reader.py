@@ -1,7 +1,8 @@
 """Long reads in a process of their own, which takes only what processor time the gateway leaves.
 
 It starts at the first read and ends when nobody has asked for a while. Where the machine has no time left at
-all, so that it would never end, it is replaced by one that has a small share of it.
+all, so that it would never end, it is replaced by one that has a small share of it. While the gateway serves
+no requests, whose way would be in, it begins with such a share.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import itertools
 import os
 import sqlite3
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +23,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects import sqlite as dialect
 
 from ai_gateway.store import sqlite
+from ai_gateway.store.courtesy import is_serving
 from ai_gateway.store.piped import PipedProcess
 from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.reads import LENGTH_BYTES, Ask, Told, Way, framed, give_way
@@ -64,8 +67,10 @@ def checked(told: Told, path: Path) -> Told:
 class Reader:
     """`Reads` of a database by such a process. Reads are repeated where it ends before it has answered."""
 
-    def __init__(self, path: Path, *, idle_s: float = IDLE_S) -> None:
+    def __init__(self, path: Path, in_flight: Callable[[], int], *, idle_s: float = IDLE_S) -> None:
+        """`in_flight`: requests of the data path."""
         self._path = path
+        self._in_flight = in_flight
         self._idle_s = idle_s
         self._closed = False
         self._child: _Child | None = None
@@ -74,16 +79,16 @@ class Reader:
 
     async def ask(self, ask: Ask) -> Told:
         """Raises: StoreError."""
-        way: Way = "idle"
+        is_starving = False
         for _ in range(TRIES):
-            child = await self._ready(way)
+            child = await self._ready(is_starving)
             try:
                 told = await child.ask(ask)
             finally:
                 self._rest(child)
             if told is not None:
                 return checked(told, self._path)
-            way = "nice" if child.was_starved else way
+            is_starving = is_starving or child.was_starved
         raise StoreError(f"the database {self._path} cannot be read: the process that does it was ended")
 
     async def close(self) -> None:
@@ -96,24 +101,31 @@ class Reader:
         if self._child is not None:
             await self._child.end()
 
-    async def _ready(self, way: Way) -> _Child:
+    async def _ready(self, is_starving: bool) -> _Child:
         """Whoever waits for its start may be cancelled: it goes on for the others."""
         if self._closed:
             raise StoreError(f"the database {self._path} is not read any more: the gateway stops")
-        if self._child is not None and not self._child.has_ended:
-            return self._child
+        child = self._child
+        if child is not None and child.may_give_way and self._in_flight():
+            child.retire()  # there are requests now: the next one leaves them the processor
+        if child is not None and not child.has_ended:
+            return child
         if self._starting is None:
-            self._starting = asyncio.create_task(self._start(way))
+            self._starting = asyncio.create_task(self._start(is_starving))
         try:
             return await asyncio.shield(self._starting)
         except OSError as error:
             reason = f"no process can be started for it: {error.strerror}"
             raise StoreError(f"the database {self._path} cannot be read: {reason}") from error
 
-    async def _start(self, way: Way) -> _Child:
+    async def _start(self, is_starving: bool) -> _Child:
         """Raises: OSError."""
         try:
-            self._child = await _Child.start(self._path, way)
+            if self._child is not None:
+                await self._child.end()
+            is_free = not is_starving and not await asyncio.to_thread(is_serving, self._in_flight)
+            self._child = await _Child.start(self._path, "nice" if is_starving or is_free else "idle")
+            self._child.may_give_way = is_free
         finally:
             self._starting = None
         return self._child
@@ -138,16 +150,17 @@ class _Child:
         self._waiting: dict[int, asyncio.Future[Told | None]] = {}
         self.has_ended = False
         self.was_starved = False
+        self.may_give_way = False
+        """Whether one that takes less would get on."""
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
     async def start(cls, path: Path, way: Way) -> _Child:
         """Raises: OSError."""
         arguments = ["-P", "-m", "ai_gateway.store.reads", sqlite.uri(path), str(CACHE_KIB), way]
-        # It gives way by itself too: its start takes 0.1 s.
-        process = await PipedProcess.start(
-            [sys.executable, *arguments], _environment(), partial(give_way, way)
-        )
+        # It gives way by itself, too: its start takes 0.1 s, which is in nobody's way where it may be nice.
+        at_once = partial(give_way, way) if way == "idle" else _leave
+        process = await PipedProcess.start([sys.executable, *arguments], _environment(), at_once)
         return cls(process, way)
 
     async def ask(self, ask: Ask) -> Told | None:
@@ -208,6 +221,10 @@ class _Child:
             if not answer.done():
                 answer.set_result(None)
         await self._process.ended()
+
+
+def _leave(pid: int) -> None:
+    """Its start as it is."""
 
 
 def _environment() -> dict[str, str]:

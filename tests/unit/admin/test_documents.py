@@ -35,7 +35,7 @@ async def test_what_has_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -
         raise MemoryError
 
     app = build_app()
-    Documents(app)
+    Documents(app, lambda: 0)
     with monkeypatch.context() as patched:
         patched.setattr(documents, "document", fail)
         with pytest.raises(MemoryError):
@@ -45,7 +45,7 @@ async def test_what_has_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_whoever_leaves_before_it_is_made_takes_it_from_nobody() -> None:
     app = build_app()
-    Documents(app)
+    Documents(app, lambda: 0)
     first = asyncio.create_task(got(app, "/admin/api/openapi.json"))
     second = asyncio.create_task(got(app, "/admin/api/openapi.json"))
     page = asyncio.create_task(got(app, "/admin/api/docs"))

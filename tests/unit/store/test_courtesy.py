@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ai_gateway.store import courtesy as courtesy_module
-from ai_gateway.store.courtesy import LOOK_CALLS, Courtesy, giving_way
+from ai_gateway.store.courtesy import LOOK_CALLS, SERVING_LOOKS, Courtesy, giving_way
 
 
 class Core:
@@ -85,7 +85,7 @@ def work(core: Core) -> None:
 
 
 def test_code_of_others_rests_in_between(crowded: Core) -> None:
-    with giving_way():
+    with giving_way(lambda: 1):
         for _ in range(LOOK_CALLS):
             work(crowded)
     assert crowded.rests  # a call and a return each
@@ -95,9 +95,20 @@ def test_code_of_others_rests_in_between(crowded: Core) -> None:
     assert len(crowded.rests) == before
 
 
+@pytest.mark.parametrize(("looks", "rests"), [(1, True), (SERVING_LOOKS, True), (SERVING_LOOKS + 1, False)])
+def test_it_rests_for_requests_alone(crowded: Core, looks: int, rests: bool) -> None:
+    """Which may be there at a single one of some looks."""
+    found = iter([0] * (looks - 1) + [1])
+    with giving_way(lambda: next(found)):
+        crowded.rests.clear()
+        for _ in range(2 * LOOK_CALLS):
+            work(crowded)
+        assert bool(crowded.rests) is rests
+
+
 def test_nobody_waits_for_rests_without_an_end(crowded: Core) -> None:
     """As on a machine that is full of other work."""
-    with giving_way():
+    with giving_way(lambda: 1):
         for _ in range(40 * LOOK_CALLS):
             work(crowded)
     assert sum(crowded.rests) < courtesy_module.PATIENCE_S

@@ -36,8 +36,14 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def reader(path: Path) -> AsyncIterator[Reader]:
-    reader = Reader(path)
+def in_flight() -> list[int]:
+    """Of the one number in it: requests."""
+    return [1]
+
+
+@pytest.fixture
+async def reader(path: Path, in_flight: list[int]) -> AsyncIterator[Reader]:
+    reader = Reader(path, lambda: in_flight[0])
     yield reader
     await reader.close()
 
@@ -126,7 +132,7 @@ async def test_it_cannot_write(reader: Reader, path: Path) -> None:
 
 async def test_a_fault_is_told_and_passes(tmp_path: Path) -> None:
     path = tmp_path / "late.db"
-    reader = Reader(path)
+    reader = Reader(path, lambda: 0)
     try:
         with pytest.raises(StoreError, match="cannot be opened"):
             await reader.ask(WHO_ASKS)
@@ -173,8 +179,39 @@ async def test_one_that_gets_no_processor_is_replaced(
 
 
 @linux
+async def test_it_leaves_the_processor_to_requests_once_there_are_any(
+    reader: Reader, in_flight: list[int]
+) -> None:
+    in_flight[0] = 0
+    await reader.ask(WHO_ASKS)
+    (first,) = children()
+    assert os.sched_getscheduler(first) == os.SCHED_OTHER
+    in_flight[0] = 1
+    assert (await reader.ask(WHO_ASKS)).rows == [[1]]
+    (second,) = children()
+    assert os.sched_getscheduler(second) == os.SCHED_IDLE
+    in_flight[0] = 0
+    await reader.ask(WHO_ASKS)
+    assert children() == {second}
+
+
+@linux
+async def test_a_read_is_not_ended_for_the_sake_of_requests(reader: Reader, in_flight: list[int]) -> None:
+    in_flight[0] = 0
+    await reader.ask(WHO_ASKS)
+    (pid,) = children()
+    reading = asyncio.create_task(reader.ask(LONG))
+    await asyncio.sleep(0)
+    in_flight[0] = 1
+    assert (await reader.ask(WHO_ASKS)).rows == [[1]]
+    assert children() == {pid}
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+
+
+@linux
 async def test_it_ends_when_nobody_asks(path: Path) -> None:
-    reader = Reader(path, idle_s=0.0)
+    reader = Reader(path, lambda: 0, idle_s=0.0)
     await reader.ask(WHO_ASKS)
     await asyncio.to_thread(wait_for_the_end, children())
     assert (await reader.ask(WHO_ASKS)).rows == [[1]]
@@ -184,7 +221,7 @@ async def test_it_ends_when_nobody_asks(path: Path) -> None:
 
 @linux
 async def test_it_ends_when_whoever_asked_is_gone(path: Path) -> None:
-    reader = Reader(path, idle_s=0.0)
+    reader = Reader(path, lambda: 0, idle_s=0.0)
     await reader.ask(WHO_ASKS)
     await asyncio.to_thread(wait_for_the_end, children())
     asked = asyncio.create_task(reader.ask(LONG))
@@ -198,7 +235,7 @@ async def test_it_ends_when_whoever_asked_is_gone(path: Path) -> None:
 
 @linux
 async def test_once_closed_it_starts_nothing(path: Path) -> None:
-    reader = Reader(path)
+    reader = Reader(path, lambda: 0)
     asked = asyncio.create_task(reader.ask(LONG))
     await asyncio.to_thread(wait_until, children)
     await reader.close()
