@@ -8,5 +8,8 @@ export default defineConfig({
     environment: "node", // those that need a page say so
     environmentOptions: { happyDOM: { url: "http://gateway.test/admin/" } },
     include: ["test/**/*.test.{ts,tsx}"],
+    pool: "threads",
+    maxWorkers: 1,
+    isolate: false, // half of the time goes to loading the same components for each file
   },
 });

@@ -4,12 +4,14 @@ import { cleanup, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import type { ReactNode } from "react";
 import { useState } from "react";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 
+import { Crash } from "@/components/Crash";
 import { LimitInput } from "@/components/LimitInput";
 import { LimitMeter } from "@/components/Meter";
 import { SecretInput } from "@/components/SecretInput";
 import { Cost, Plain } from "@/components/Text";
+import { onDemand } from "@/lib/onDemand";
 import { useSave } from "@/lib/useSave";
 import { ModelPicker } from "@/pages/clients/ModelPicker";
 
@@ -115,5 +117,41 @@ describe("saving", () => {
     button.click();
     await screen.findByRole("button", { name: "Save" });
     expect(runs).toBe(1);
+  });
+});
+
+describe("a page that is loaded when it is opened", () => {
+  function Greeting({ name }: { name: string }) {
+    return <p>Hello {name}</p>;
+  }
+
+  it("is there at once when it is opened again", async () => {
+    const load = vi.fn(() => Promise.resolve({ default: Greeting }));
+    const Opened = onDemand(load);
+    const { unmount } = show(<Opened name="Ann" />);
+    expect(screen.getByLabelText("Loading")).toBeTruthy();
+    await screen.findByText("Hello Ann");
+    unmount();
+    show(<Opened name="Bob" />);
+    expect(screen.getByText("Hello Bob")).toBeTruthy();
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it("says that it is not there, and is looked for again", async () => {
+    const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const load = vi.fn(() => Promise.resolve({ default: Greeting }));
+    load.mockRejectedValueOnce(new TypeError("Failed to fetch dynamically imported module"));
+    const Opened = onDemand(load);
+    const page = (
+      <Crash>
+        <Opened name="Ann" />
+      </Crash>
+    );
+    const { unmount } = show(page);
+    await screen.findByText("This page could not be shown");
+    unmount();
+    show(page);
+    await screen.findByText("Hello Ann");
+    quiet.mockRestore();
   });
 });
