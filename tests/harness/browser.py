@@ -106,7 +106,7 @@ class Watched:
 
     def settle(self) -> None:
         self.page.locator("h1").first.wait_for()
-        expect(self.page.get_by_label("Loading", exact=True)).to_have_count(0, timeout=WAIT_MS)
+        self.page.get_by_label("Loading", exact=True).first.wait_for(state="detached")
 
     def cut_off(self) -> int:
         """Pixels by which the page is wider than the window."""
