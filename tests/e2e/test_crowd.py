@@ -86,9 +86,11 @@ def kept(
         quota_requests_day=quota,
     )
     lines = [KeptConnection(gateway, client) for _ in range(CALLERS)]
-    yield lines
-    for line in lines:
-        line.hang_up()
+    try:
+        yield lines
+    finally:
+        for line in lines:
+            line.hang_up()
 
 
 def test_a_limit_is_exact(gateway: GatewayProcess, upstream: ScriptedUpstream) -> None:
@@ -106,6 +108,7 @@ def test_a_limit_is_exact(gateway: GatewayProcess, upstream: ScriptedUpstream) -
 def test_each_gets_its_own_answer(gateway: GatewayProcess, upstream: ScriptedUpstream, gate: Gate) -> None:
     with kept(gateway, upstream) as lines:
         models = [*ANSWERS, *(f"model-{number}" for number in range(CALLERS - len(ANSWERS)))]
+        wait_until(lambda: gate.answered == CALLERS * WARM_UP)  # it counts after it has answered
         known, told = gate.waiting, gate.answered
         upstream.call(gate.open.clear)
         with stopped(gateway):
