@@ -13,6 +13,7 @@ import { SecretInput } from "@/components/SecretInput";
 import { Cost, Plain } from "@/components/Text";
 import { onDemand } from "@/lib/onDemand";
 import { useSave } from "@/lib/useSave";
+import { ProviderSelect } from "@/pages/clients/BackendFields";
 import { ModelPicker } from "@/pages/clients/ModelPicker";
 
 afterEach(() => cleanup());
@@ -153,5 +154,43 @@ describe("a page that is loaded when it is opened", () => {
     show(page);
     await screen.findByText("Hello Ann");
     quiet.mockRestore();
+  });
+});
+
+describe("the provider", () => {
+  const PROVIDERS = ["Anthropic", "Echo", "OpenAI"].map((title) => ({
+    name: title.toLowerCase(),
+    title,
+    base_url: "",
+    base_url_required: false,
+    key_required: false,
+    dialects: [],
+    builtin: false,
+  }));
+
+  function Picker({ start }: { start: string }) {
+    const [value, setValue] = useState(start);
+    return (
+      <>
+        <ProviderSelect value={value} onChange={setValue} providers={PROVIDERS} />
+        <output>{value || "none"}</output>
+      </>
+    );
+  }
+
+  it.each([
+    ["", "ech", "echo"],
+    ["", "Echo", "echo"],
+    ["echo", "Echo", "echo"],
+    ["echo", "Ech", "echo"],
+    ["echo", "", "echo"],
+  ])("from %j, with %j typed and Enter, is %s", async (start, typed, then) => {
+    show(<Picker start={start} />);
+    const box = screen.getByRole("combobox", { name: "Provider" });
+    await userEvent.click(box);
+    await userEvent.clear(box);
+    if (typed) await userEvent.type(box, typed, { skipClick: true });
+    await userEvent.keyboard("{Enter}");
+    expect(screen.getByRole("status").textContent).toBe(then);
   });
 });

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar
@@ -78,7 +79,7 @@ class Sessions:
         self._monotonic_s = monotonic_s
         self._throttle = Throttle()
         self._in_flight = in_flight
-        self._turns = asyncio.Semaphore(MAX_HASHES_AT_ONCE)
+        self._turns = threading.Semaphore(MAX_HASHES_AT_ONCE)
         self._hashing = ThreadPoolExecutor(MAX_HASHES_AT_ONCE, "passwords")
         self._hashing_nicely = ThreadPoolExecutor(MAX_HASHES_AT_ONCE, "passwords", initializer=be_nice)
 
@@ -87,11 +88,15 @@ class Sessions:
         return await self._hashed(hash_password, password)
 
     async def _hashed(self, work: Callable[..., T], *arguments: str) -> T:
-        """What is done in a thread, of which a few run at a time; a nice one while there are requests."""
-        async with self._turns:
-            is_busy = await asyncio.to_thread(is_serving, self._in_flight)
-            threads = self._hashing_nicely if is_busy else self._hashing
-            return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+        """What is done in a thread: a nice one while there are requests."""
+        is_busy = await asyncio.to_thread(is_serving, self._in_flight)
+        threads = self._hashing_nicely if is_busy else self._hashing
+        return await asyncio.get_running_loop().run_in_executor(threads, self._in_turn, work, *arguments)
+
+    def _in_turn(self, work: Callable[..., T], *arguments: str) -> T:
+        """As long as it runs, and not only as long as somebody waits for it, the turn is taken."""
+        with self._turns:
+            return work(*arguments)
 
     async def sign_in(
         self, username: str, password: str, *, address: str | None, user_agent: str | None

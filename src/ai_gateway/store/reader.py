@@ -199,7 +199,7 @@ class _Child:
     async def end(self) -> None:
         """It only reads: nothing is lost."""
         self._kill()
-        await self._listening
+        await asyncio.wait((self._listening,))  # whoever is cancelled here does not cancel it
 
     def _kill(self) -> None:
         self.has_ended = True

@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from ai_gateway.store import reader as reader_module
+from ai_gateway.store.piped import PipedProcess
 from ai_gateway.store.protocols import StoreError
 from ai_gateway.store.reader import Reader
 from ai_gateway.store.reads import Ask, Value, answer
@@ -176,6 +177,25 @@ async def test_one_that_gets_no_processor_is_replaced(
     (other,) = children()
     assert os.sched_getscheduler(other) == os.SCHED_OTHER
     assert os.getpriority(os.PRIO_PROCESS, other) == 10
+
+
+@linux
+async def test_whoever_leaves_while_it_is_replaced_takes_it_from_nobody(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await reader.ask(WHO_ASKS)
+    (pid,) = children()
+    with monkeypatch.context() as patched:
+        patched.setattr(reader_module, "PATIENCE_S", 0.01)
+        patched.setattr(reader_module, "_progress", lambda _: (0.0, True))
+        patched.setattr(PipedProcess, "kill", lambda _: None)  # it takes its time to end
+        asking = asyncio.create_task(reader.ask(LONG))
+        while not getattr(reader._child, "was_starved", False):  # noqa: ASYNC110 - a field, which wakes nobody
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    os.kill(pid, signal.SIGKILL)
+    assert (await reader.ask(WHO_ASKS)).rows == [[1]]
 
 
 @linux

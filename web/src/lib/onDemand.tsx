@@ -18,7 +18,10 @@ export function onDemand<P extends object>(load: () => Promise<Module<P>>): Comp
   return function OnDemand(props: P) {
     const [, setOutcome] = useState<"loading" | "loaded">(Loaded ? "loaded" : "loading");
     useEffect(() => {
-      if (Loaded) return;
+      if (Loaded) {
+        setOutcome("loaded");
+        return;
+      }
       let isGone = false;
       load().then(
         (module) => {

@@ -30,9 +30,10 @@ export function ProviderSelect({
       value={value || null}
       onChange={(name) => onChange(name ?? "")}
       searchable
-      selectFirstOptionOnChange
+      // With one picked, the list has all of them again where its title is typed anew: the first is another.
+      selectFirstOptionOnChange={!value}
       // Else a timer, begun as the list opens, may take back what typing has chosen: Enter would send the form.
-      selectFirstOptionOnDropdownOpen
+      selectFirstOptionOnDropdownOpen={!value}
       nothingFoundMessage="No such provider. Anything that speaks OpenAI's API is “OpenAI-compatible”."
       error={error}
       data-autofocus={autoFocus ? true : undefined}

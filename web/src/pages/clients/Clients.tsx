@@ -150,8 +150,6 @@ function Filters({ values, set }: { values: Values; set: (change: Partial<Values
         placeholder="Any"
         clearable
         searchable
-        selectFirstOptionOnChange
-        selectFirstOptionOnDropdownOpen
         data={(providers.data?.items ?? []).map((p) => ({ value: p.name, label: p.title }))}
         value={values.backend || null}
         onChange={(backend) => set({ backend: backend ?? "" })}

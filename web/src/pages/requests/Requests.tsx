@@ -112,8 +112,6 @@ function Filters({ values, set, filtered }: { values: Values; set: Set; filtered
           placeholder="Any"
           clearable
           searchable
-          selectFirstOptionOnChange
-          selectFirstOptionOnDropdownOpen
           data={(providers.data?.items ?? []).map((p) => ({ value: p.name, label: p.title }))}
           value={values.provider || null}
           onChange={(provider) => set({ provider: provider ?? "" })}
